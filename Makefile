@@ -1,0 +1,47 @@
+# Every gate of CI is a target here; `make check` is all of them.
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 30s
+
+# The race detector needs a C compiler.
+ifneq ($(shell command -v $(firstword $(shell go env CC)) 2>/dev/null),)
+RACE := -race
+endif
+
+.PHONY: check fmt vet staticcheck layering tidy test fuzz bench
+
+check: fmt vet staticcheck layering tidy test
+
+fmt:
+	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not gofmt-ed:"; echo "$$bad"; exit 1; fi
+
+vet:
+	go vet ./...
+	GOOS=windows GOARCH=amd64 go vet ./...
+	GOOS=darwin GOARCH=arm64 go vet ./...
+	GOOS=linux GOARCH=386 go vet ./...
+
+staticcheck:
+	go run $(STATICCHECK) ./...
+
+layering:
+	go test -count=1 -run '^(TestLayers|TestDocs)' .
+
+tidy:
+	go mod tidy -diff
+
+test:
+	@$(if $(RACE),,echo "no C compiler found: the tests run without the race detector")
+	go test $(RACE) -shuffle=on ./...
+
+# Each target for FUZZTIME; a find is kept in testdata/fuzz and fails the tests from then on.
+fuzz:
+	@go list ./... | while read -r pkg; do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+			echo "$$pkg $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+		done; \
+	done
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...

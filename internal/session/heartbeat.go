@@ -1,0 +1,67 @@
+package session
+
+import "time"
+
+// A beat that fires this late was not waited for: the process stood still, and so did its reading.
+const lateBeat = time.Second
+
+// pulse is the heartbeat of one connection (docs /events/gateway#sending-heartbeats).
+type pulse struct {
+	interval time.Duration // 0 before Hello
+	next     time.Time     // the schedule is absolute: a late beat does not move it
+	last     time.Time     // the scheduled time of the newest beat
+	sent     int
+	acked    int
+	// since holds when beats were written that are not yet acknowledged, oldest first.
+	since []time.Time
+	// waiting is set by a scheduled beat that was written in time, and cleared by any ACK. Beats asked
+	// for by op 1 do not set it: their ACK may rightly come after the next scheduled beat.
+	waiting bool
+	// readAll says that the socket was read throughout since the last scheduled beat. Over any other
+	// interval a missing ACK proves nothing: it may lie behind what we have not read.
+	readAll bool
+	// owed is a beat asked for by op 1 that the send limit holds back.
+	owed bool
+}
+
+func (p *pulse) start(now time.Time, interval time.Duration, jitter float64) {
+	p.interval = interval
+	p.next = now.Add(time.Duration(float64(interval) * jitter))
+	p.readAll = true
+}
+
+// due passes one scheduled beat. It reports false if the connection is dead: no ACK came between two
+// beats, in an interval in which the socket was read throughout.
+func (p *pulse) due(now time.Time, reading bool) (alive bool) {
+	late := now.Sub(p.next) >= lateBeat
+	if p.waiting && p.readAll && !late {
+		return false
+	}
+	p.readAll = reading
+	p.waiting = false
+	p.last = p.next
+	for !p.next.After(now) {
+		p.last, p.next = p.next, p.next.Add(p.interval)
+	}
+	return true
+}
+
+func (p *pulse) wrote(now time.Time, scheduled bool) {
+	p.sent++
+	if scheduled {
+		p.waiting = now.Sub(p.last) < lateBeat
+	}
+	if len(p.since) < 8 {
+		p.since = append(p.since, now)
+	}
+}
+
+func (p *pulse) ack(now time.Time) (latency time.Duration) {
+	p.acked++
+	p.waiting = false
+	if len(p.since) > 0 {
+		latency = now.Sub(p.since[0])
+		p.since = append(p.since[:0], p.since[1:]...)
+	}
+	return latency
+}

@@ -1,0 +1,92 @@
+package session
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// docs /topics/opcodes-and-status-codes#gateway-gateway-close-event-codes, and what is seen though not listed there.
+func TestCloseCodeDecidesWhatFollows(t *testing.T) {
+	stop := []int{4004, 4010, 4011, 4012, 4013, 4014}
+	identify := []int{4006, 4007, 4009}
+	for code := 1000; code < 5000; code++ {
+		want := Resume
+		switch {
+		case slices.Contains(stop, code):
+			want = Stop
+		case slices.Contains(identify, code):
+			want = Identify
+		}
+		if got := (Failure{Kind: Closed, Code: code}).next(); got != want {
+			t.Errorf("close code %d: got %v, want %v", code, got, want)
+		}
+	}
+}
+
+func TestEveryFailureHasARow(t *testing.T) {
+	for kind := Dropped; kind <= InvalidFalse; kind++ {
+		got, ok := afterLoss[kind]
+		want := Resume
+		if kind == InvalidFalse {
+			want = Identify
+		}
+		if !ok || got != want {
+			t.Errorf("kind %d: got %v, %v; want %v", kind, got, ok, want)
+		}
+	}
+}
+
+func TestCloseTableNamesEachCodeOnce(t *testing.T) {
+	seen := map[int]bool{}
+	for _, row := range CloseTable {
+		if seen[row.Code] || row.Name == "" {
+			t.Errorf("row %+v stands twice or has no name", row)
+		}
+		seen[row.Code] = true
+	}
+	if got := AfterClose(4321).Name; got != "unlisted" {
+		t.Errorf("4321: got %q, want unlisted", got)
+	}
+}
+
+// docs /events/gateway#rate-limiting
+func TestWindowNeverHoldsMoreThanItsLimitInAnySpan(t *testing.T) {
+	for _, pace := range []time.Duration{0, time.Millisecond, 300 * time.Millisecond, 508 * time.Millisecond, time.Second} {
+		w := newWindow(sendLimit, sendWindow)
+		now, sent := epoch, []time.Time(nil)
+		for range 1000 {
+			if at := w.roomAt(0); at.After(now) {
+				now = at
+			}
+			w.add(now)
+			sent = append(sent, now)
+			now = now.Add(pace)
+		}
+		for i := range sent[:len(sent)-sendLimit] {
+			if span := sent[i+sendLimit].Sub(sent[i]); span < sendWindow {
+				t.Fatalf("pace %v: payload %d came %v after payload %d, want %v at least", pace, i+sendLimit, span, i, sendWindow)
+			}
+		}
+	}
+}
+
+// docs /events/gateway#session-start-limit-object: a normal bot has 1000 a day.
+func TestShardThatIsRefusedForEverSpendsLessThanADaysIdentifies(t *testing.T) {
+	m := New(func() float64 { return 0 }, Session{Seq: NoSeq})
+	now, identifies := epoch, 0
+	m.Start()
+	for now.Sub(epoch) < 24*time.Hour {
+		m.Opened(now)
+		m.Receive(now, Message{Op: OpHello, Interval: 40 * time.Second})
+		m.Permit(now)
+		m.Wrote(now, OpIdentify, false)
+		identifies++
+		m.Receive(now, Message{Op: OpInvalidSession})
+		now = m.Deadline()
+		m.Timer(now)
+	}
+	if identifies > 560 {
+		t.Errorf("got %d identifies in a day, want at most 560", identifies)
+	}
+}
