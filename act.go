@@ -1,0 +1,191 @@
+package chiru
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/chiru-go/chiru/internal/session"
+)
+
+// Why the machine itself ended a connection.
+var machineErrors = map[session.Kind]error{
+	session.HelloMissing:    &ProtocolError{During: "hello", Reason: "no Hello within 20 s"},
+	session.HelloInvalid:    &ProtocolError{During: "hello", Reason: "the heartbeat interval is not between 1 s and 10 min"},
+	session.ResumeIgnored:   &ProtocolError{During: "resume", Reason: "no answer within 60 s"},
+	session.AckMissing:      &ProtocolError{During: "heartbeat", Reason: "no acknowledgement between two heartbeats"},
+	session.ReconnectWanted: errors.New("discord asked for a reconnect"),
+	session.InvalidTrue:     errors.New("discord invalidated the session; it may be resumable"),
+	session.InvalidFalse:    errors.New("discord invalidated the session"),
+}
+
+// act does what the machine says. item is what it answered to, if that was received.
+func (s *shard) act(now time.Time, e session.Effects, item *received) {
+	if e.Broken != "" {
+		s.err = errors.New("chiru: internal error: " + e.Broken)
+		return
+	}
+	if e.Dial {
+		s.host = e.Host
+		s.connect()
+	}
+	if e.Ask {
+		var ctx context.Context
+		ctx, s.leaveQueue = context.WithCancel(context.Background())
+		s.permit = s.cfg.Gate.Permit(ctx, s.cfg.ShardID)
+	}
+	switch e.Send {
+	case session.SendBeat:
+		s.beat = true
+		s.scheduled = s.scheduled || e.Scheduled
+	case session.SendIdentify, session.SendResume:
+		s.login = e.Send
+	}
+	s.report(now, e, item)
+	if item != nil && item.what == message && item.msg.Op == session.OpDispatch && e.News != session.Ignored && e.News != session.Duplicate {
+		s.dispatch(e, item)
+	}
+	s.showState(now)
+}
+
+// report tells the consumer, the log and the counters what happened.
+func (s *shard) report(now time.Time, e session.Effects, item *received) {
+	from := source{s.cfg.ShardID}
+	switch e.News {
+	case session.GotHello:
+		s.void(&Hello{from, item.msg.Interval})
+	case session.GotAck:
+		if s.m.Acks() >= s.last.beat {
+			s.last = blame{}
+		}
+		s.cfg.Stats.update(func(n *Snapshot) { n.Latency = e.Latency })
+		s.void(&HeartbeatAck{from, s.m.Acks(), e.Latency})
+	case session.WentLive:
+		s.log.Info("connected", "resumed", e.Resumed, "session", s.m.Session().ID, "url", s.url)
+		if s.m.Session().ID == "" {
+			s.log.Warn("READY names no session; a lost connection will need a new one")
+		}
+		s.void(&Connected{from, e.Resumed, s.m.Session().ID, s.url})
+	case session.SlowReady:
+		s.log.Warn("no READY for 60 s; waiting on")
+	case session.Ignored:
+		s.cfg.Stats.update(func(n *Snapshot) { n.Ignored++ })
+		s.log.Debug("payload ignored", "op", item.msg.Op, "type", item.msg.Type)
+	case session.Duplicate:
+		s.cfg.Stats.update(func(n *Snapshot) { n.Duplicates++ })
+	case session.Lost:
+		s.lose(now, e, item)
+	}
+	if e.Gap > 0 {
+		s.cfg.Stats.update(func(n *Snapshot) { n.Skipped += e.Gap })
+		s.log.Warn("sequence numbers skipped by discord", "count", e.Gap, "sequence", s.m.Session().Seq)
+	}
+}
+
+// lose ends the connection and says what follows.
+func (s *shard) lose(now time.Time, e session.Effects, item *received) {
+	err := machineErrors[e.Fail.Kind]
+	if item != nil && item.err != nil {
+		err = item.err
+	}
+	if s.conn != nil && !s.closing {
+		s.closing = true
+		s.conn.close(e.Close)
+	}
+	if s.held != nil {
+		s.unhold() // not counted yet, so it comes again
+	}
+	s.dropWrites()
+	s.giveUpPermit()
+	if closed, ok := errors.AsType[*CloseError](err); ok && e.Fail.Blamed &&
+		(closed.Code == CloseUnknownOpcode || closed.Code == CloseDecodeError) {
+		s.reject(s.last.event, closed)
+	}
+	s.last = blame{}
+	s.cfg.Stats.update(func(n *Snapshot) { n.LastLoss, n.LastLossAt = err, now })
+	if e.End {
+		s.err = err
+		return
+	}
+	from := source{s.cfg.ShardID}
+	switch e.Fail.Kind {
+	case session.ReconnectWanted:
+		s.void(&ReconnectRequested{from})
+	case session.InvalidTrue, session.InvalidFalse:
+		s.void(&InvalidateSession{from, e.Fail.Kind == session.InvalidTrue})
+	}
+	next := NextResume
+	if e.Next == session.Identify {
+		next = NextIdentify
+	}
+	if e.GaveUp {
+		s.log.Warn("session given up: its RESUMEs lead nowhere")
+	}
+	s.log.Warn("disconnected", "error", err, "next", string(next), "attempt", e.Attempt, "wait", e.Wait)
+	s.void(&Disconnected{from, err, next, e.Attempt, e.Wait})
+	s.saveSoon()
+}
+
+// dispatch puts a dispatch into the backlog, or counts it where the filter keeps it out.
+func (s *shard) dispatch(e session.Effects, item *received) {
+	at := mark{s.m.Generation(), s.m.Session().Seq}
+	d := item.dispatch
+	s.cfg.Stats.update(func(n *Snapshot) {
+		n.Dispatches++
+		n.Sequence = at.seq
+		if d == nil {
+			n.Filtered++
+		}
+	})
+	switch {
+	case d != nil:
+		d.SessionID = s.m.Session().ID
+		s.queue(d, len(d.Body), at)
+	case s.backlog.n > 0:
+		s.backlog.cover(at)
+	default:
+		s.handle(at)
+	}
+}
+
+func (s *shard) queue(event IncomingEvent, size int, at mark) {
+	s.backlog.push(waiting{event, size, at})
+	s.cfg.Stats.update(func(n *Snapshot) { n.Backlog, n.BacklogBytes = s.backlog.n, int64(s.backlog.bytes) })
+}
+
+// void hands over a voidable event if somebody is there for it. It never overtakes an older dispatch.
+func (s *shard) void(event IncomingEvent) {
+	if s.backlog.n == 0 {
+		select {
+		case s.inbound <- event:
+			return
+		default:
+		}
+	}
+	s.cfg.Stats.update(func(n *Snapshot) { n.Voided++ })
+}
+
+// reject gives a command back. Commands are read only while the backlog has room, so this cannot grow it far.
+func (s *shard) reject(event OutgoingEvent, err error) {
+	s.log.Warn("command rejected", "command", name(event), "error", err)
+	s.cfg.Stats.update(func(n *Snapshot) { n.Rejected++ })
+	at := s.handled
+	if s.backlog.n > 0 {
+		at = s.backlog.lastMark()
+	}
+	s.queue(&CommandRejected{source{s.cfg.ShardID}, event, err}, 0, at)
+}
+
+func (s *shard) showState(now time.Time) {
+	state, at := s.m.State(), s.m.Deadline()
+	s.cfg.Stats.update(func(n *Snapshot) {
+		if n.State == state.String() {
+			return
+		}
+		n.State, n.Since, n.Retry = state.String(), now, time.Time{}
+		if state == session.Waiting {
+			n.Retry = at
+		}
+		n.Session, n.Sequence = s.m.Session().ID, s.m.Session().Seq
+	})
+}

@@ -1,0 +1,253 @@
+package chiru
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/chiru-go/chiru/internal/session"
+)
+
+const (
+	dialWait  = 20 * time.Second // from the dial to the 101
+	writeWait = 10 * time.Second
+	closeWait = 250 * time.Millisecond // for Discord's answer to our close frame
+)
+
+const userAgent = "DiscordBot (https://github.com/chiru-go/chiru, " + Version + ")"
+
+// conn is one connection and its two goroutines: one dials and then reads, one writes. The shard
+// goroutine owns it: only it calls close, once, and then waits for done.
+type conn struct {
+	in    chan received // the reader's; unbuffered, so that what is not taken is not read
+	out   chan []byte   // payloads for the writer, one at a time
+	wrote chan error    // the writer's answer to each
+	done  chan struct{} // closed when both goroutines have ended
+
+	quit     chan struct{} // closed by close
+	code     int           // to close with, 0 for none; set before quit is closed
+	hangUp   context.CancelFunc
+	watchdog *time.Timer // ends a close that takes too long
+
+	ws     *websocket.Conn
+	body   io.Closer // the socket below ws; both are set before opened is handed over
+	isOpen bool      // the shard goroutine has taken opened
+}
+
+// received is what the reader hands over.
+type received struct {
+	what     receivedKind
+	msg      session.Message
+	dispatch *Dispatch // a dispatch that the filter lets through
+	refused  error     // why READY's resume URL must not be used
+	wire     int       // bytes read, and what they decompressed to
+	payload  int
+	fail     session.Failure // lost
+	err      error           // lost
+}
+
+type receivedKind uint8
+
+const (
+	opened  receivedKind = iota
+	message              // a payload
+	garbage              // no payload, though the stream goes on
+	lost
+)
+
+// dial starts a connection to url. Its context is not the caller's: a stop closes with a code of its own.
+func dial(url string, cfg *Config, r reader) *conn {
+	ctx, hangUp := context.WithTimeout(context.Background(), dialWait)
+	c := &conn{
+		in: make(chan received), out: make(chan []byte), wrote: make(chan error),
+		done: make(chan struct{}), quit: make(chan struct{}), hangUp: hangUp,
+	}
+	go func() {
+		defer close(c.done)
+		defer hangUp()
+		c.run(ctx, url, cfg, r)
+	}()
+	return c
+}
+
+func (c *conn) run(ctx context.Context, url string, cfg *Config, r reader) {
+	fail, err := c.open(ctx, url, cfg)
+	if err != nil {
+		c.hand(received{what: lost, fail: fail, err: err})
+		return
+	}
+	if !c.hand(received{what: opened}) {
+		_ = c.ws.CloseNow()
+		return
+	}
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		c.write()
+	}()
+	r.run(c)
+	<-c.quit
+	<-written
+}
+
+// hand gives r to the shard goroutine; false means that it wants no more.
+func (c *conn) hand(r received) bool {
+	select {
+	case c.in <- r:
+		return true
+	case <-c.quit:
+		return false
+	}
+}
+
+func (c *conn) open(ctx context.Context, url string, cfg *Config) (session.Failure, error) {
+	tap := &bodyTap{RoundTripper: cfg.HTTPClient.Transport}
+	client := *cfg.HTTPClient
+	client.Transport = tap
+	ws, resp, err := websocket.Dial(ctx, url, &websocket.DialOptions{
+		HTTPClient: &client,
+		HTTPHeader: http.Header{"User-Agent": {userAgent}},
+	})
+	if err == nil {
+		ws.SetReadLimit(-1) // reader has its own bound; the library's would close with 1009
+		c.ws, c.body = ws, tap.body
+		return session.Failure{}, nil
+	}
+	if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
+		refusal := refusedBy(resp, hostOf(url))
+		return session.Failure{Kind: session.Refused, Status: refusal.Status, RetryAfter: refusal.RetryAfter}, refusal
+	}
+	return session.Failure{Kind: session.DialFailed}, dialError(url, err)
+}
+
+// bodyTap keeps the socket of an upgrade, so that a close that hangs can be cut short: a library's Close may wait for seconds.
+type bodyTap struct {
+	http.RoundTripper
+	body io.Closer
+}
+
+func (t *bodyTap) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTripper.RoundTrip(req)
+	if err == nil && resp.StatusCode == http.StatusSwitchingProtocols {
+		t.body = resp.Body
+	}
+	return resp, err
+}
+
+func refusedBy(resp *http.Response, host string) *UpgradeError {
+	e := &UpgradeError{Host: host, Status: resp.StatusCode}
+	text := resp.Header.Get("Retry-After")
+	if seconds, err := strconv.ParseFloat(text, 64); err == nil && seconds > 0 {
+		e.RetryAfter = time.Duration(min(seconds, 86400) * float64(time.Second))
+	} else if at, err := http.ParseTime(text); err == nil {
+		e.RetryAfter = max(time.Until(at), 0)
+	}
+	return e
+}
+
+// dialError names the host and the cause, without the layers that add nothing.
+func dialError(dialed string, err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("dial %s: no answer within %v: %w", hostOf(dialed), dialWait, err)
+	}
+	return fmt.Errorf("dial %s: %w", hostOf(dialed), err)
+}
+
+func hostOf(text string) string {
+	if u, err := url.Parse(text); err == nil {
+		return u.Host
+	}
+	return "?"
+}
+
+func writeError(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("write: not done within %v: %w", writeWait, err)
+	}
+	return fmt.Errorf("write: %w", err)
+}
+
+// write is the writer goroutine.
+func (c *conn) write() {
+	for {
+		select {
+		case <-c.quit:
+			if c.code == 0 {
+				_ = c.ws.CloseNow()
+			} else {
+				_ = c.ws.Close(websocket.StatusCode(c.code), "")
+			}
+			return
+		case payload := <-c.out:
+			err := c.send(payload)
+			select {
+			case c.wrote <- err:
+			case <-c.quit:
+			}
+		}
+	}
+}
+
+func (c *conn) send(payload []byte) error {
+	ctx, cancel := context.WithTimeout(context.Background(), writeWait)
+	defer cancel()
+	err := c.ws.Write(ctx, websocket.MessageText, payload)
+	if err == nil {
+		return nil
+	}
+	// The reader may be about to learn why, for instance from a close frame; that is the better reason.
+	patience := time.NewTimer(closeWait)
+	defer patience.Stop()
+	select {
+	case <-c.quit:
+	case <-patience.C:
+	}
+	return err
+}
+
+// close ends the connection, with this code unless it is 0. It does not wait: done tells.
+func (c *conn) close(code int) {
+	c.code = code
+	c.hangUp()
+	close(c.quit)
+	if c.isOpen {
+		c.watchdog = time.AfterFunc(closeWait, func() { _ = c.body.Close() })
+	}
+}
+
+// ended cleans up after done.
+func (c *conn) ended() {
+	if c.watchdog != nil {
+		c.watchdog.Stop()
+	}
+}
+
+// upgradeClient is client, or our own, without what could send the token elsewhere or cut a connection short.
+func upgradeClient(client *http.Client) *http.Client {
+	own := http.Client{Transport: ownTransport}
+	if client != nil {
+		own = *client
+		if own.Transport == nil {
+			own.Transport = http.DefaultTransport
+		}
+	}
+	own.Timeout = 0
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &own
+}
+
+// redact takes the token out of a text that came from outside.
+func (c *Config) redact(text string) string {
+	return strings.ReplaceAll(text, c.Token, "[token]")
+}

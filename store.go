@@ -1,0 +1,49 @@
+package chiru
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// SessionStore keeps sessions while no process runs, so that the next one resumes them instead of
+// spending an identify. Run calls it from one goroutine at a time; a store shared by several Runs must
+// take concurrent calls. Each call has a context that ends after 10 s, or with the Run (a last Save has
+// 500 ms); a store must heed it, because Run waits. A failing store is logged and stops nothing.
+//
+// After a crash the events of the last second before it may come again: a session is saved at most
+// once a second, and when a connection breaks, and at the end.
+type SessionStore interface {
+	// Load gives the stored session; a zero Session if there is none.
+	Load(ctx context.Context, key SessionKey) (Session, error)
+	// Save replaces the stored session. A Session without ID means that there is none any more.
+	Save(ctx context.Context, key SessionKey, s Session) error
+}
+
+// SessionKey says whose session it is.
+type SessionKey struct {
+	TokenHash  string // a SHA-256 of the token, in hexadecimal
+	ShardID    int
+	ShardCount int
+}
+
+// Session is what a RESUME needs, and what it must agree with: a stored session is used only if
+// Host, TokenHash, ShardID, ShardCount, Intents and Capabilities are those of Config.
+type Session struct {
+	ID        string `json:"id"`
+	Sequence  int64  `json:"sequence"` // of the last dispatch handed to inbound
+	ResumeURL string `json:"resume_url"`
+
+	Host         string `json:"host"` // of Config.URL
+	TokenHash    string `json:"token_hash"`
+	ShardID      int    `json:"shard_id"`
+	ShardCount   int    `json:"shard_count"`
+	Intents      uint64 `json:"intents"`
+	Capabilities int    `json:"capabilities"`
+}
+
+// hashToken names a bot without naming its token. The prefix keeps the hash from being of use elsewhere.
+func hashToken(token string) string {
+	sum := sha256.Sum256([]byte("chiru session " + token))
+	return hex.EncodeToString(sum[:])
+}
