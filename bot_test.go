@@ -24,6 +24,7 @@ type bot struct {
 	outbound chan chiru.OutgoingEvent
 	stats    *chiru.Stats
 	cancel   context.CancelCauseFunc
+	room     int // of inbound, so that voidable events that come together are all seen
 	ended    chan struct{}
 	err      error // valid after ended
 	drained  chan struct{}
@@ -32,6 +33,9 @@ type bot struct {
 	events []seen
 	gate   chan struct{} // closed while the consumer reads; replaced by freeze
 }
+
+// unbuffered makes inbound a rendezvous.
+func unbuffered(b *bot) { b.room = 0 }
 
 type seen struct {
 	at    time.Time
@@ -48,11 +52,11 @@ func serve(t *testing.T, cfg gatewaytest.Config) *gatewaytest.Server {
 }
 
 // launch runs a shard. configure changes the Config that fits the server.
-func launch(t *testing.T, s *gatewaytest.Server, configure func(*chiru.Config)) *bot {
+func launch(t *testing.T, s *gatewaytest.Server, configure func(*chiru.Config), options ...func(*bot)) *bot {
 	t.Helper()
 	b := &bot{
 		t: t, server: s, outbound: make(chan chiru.OutgoingEvent), stats: new(chiru.Stats),
-		ended: make(chan struct{}), drained: make(chan struct{}), gate: make(chan struct{}),
+		room: 16, ended: make(chan struct{}), drained: make(chan struct{}), gate: make(chan struct{}),
 	}
 	close(b.gate)
 	cfg := chiru.Config{
@@ -62,9 +66,12 @@ func launch(t *testing.T, s *gatewaytest.Server, configure func(*chiru.Config)) 
 	if configure != nil {
 		configure(&cfg)
 	}
+	for _, o := range options {
+		o(b)
+	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	b.cancel = cancel
-	inbound := make(chan chiru.IncomingEvent)
+	inbound := make(chan chiru.IncomingEvent, b.room)
 	go func() {
 		defer close(b.ended)
 		defer close(inbound)

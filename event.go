@@ -46,7 +46,7 @@ type Hello struct {
 	HeartbeatInterval time.Duration
 }
 
-// HeartbeatSent tells that a heartbeat has been written (docs /events/gateway#sending-heartbeats). Voidable.
+// HeartbeatSent tells that a heartbeat goes out (docs /events/gateway#sending-heartbeats). Voidable.
 type HeartbeatSent struct {
 	source
 	// Count is the number of heartbeats on this connection so far.
@@ -60,7 +60,7 @@ type HeartbeatAck struct {
 	source
 	// Count is the number of acknowledgements on this connection so far.
 	Count int
-	// Latency is the time from the heartbeat's write to its acknowledgement; 0 if none was outstanding.
+	// Latency is the time from the heartbeat to its acknowledgement; 0 if none was outstanding.
 	Latency time.Duration
 }
 

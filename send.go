@@ -38,10 +38,14 @@ func (s *shard) payload() []byte {
 }
 
 // handedOver notes what payload gave to the writer.
-func (s *shard) handedOver() {
+func (s *shard) handedOver(now time.Time) {
 	switch {
 	case s.beat:
-		s.writing, s.beatSeq = theBeat, s.m.BeatSeq()
+		s.writing = theBeat
+		s.m.Beating(now, s.scheduled)
+		s.beat, s.scheduled = false, false
+		s.cfg.Stats.update(func(n *Snapshot) { n.Heartbeats++ })
+		s.void(&HeartbeatSent{source{s.cfg.ShardID}, s.m.Beats(), s.m.BeatSeq()})
 	case s.login != session.SendNothing:
 		s.writing = theLogin
 	default:
@@ -64,14 +68,11 @@ func (s *shard) wrote(now time.Time, err error) {
 	}
 	switch what {
 	case theBeat:
-		s.m.Wrote(now, session.OpHeartbeat, s.scheduled)
-		s.beat, s.scheduled = false, false
-		s.cfg.Stats.update(func(n *Snapshot) { n.Heartbeats++ })
-		s.void(&HeartbeatSent{source{s.cfg.ShardID}, s.m.Beats(), s.beatSeq})
+		s.m.Wrote(now, session.OpHeartbeat)
 	case theLogin:
 		s.loggedIn(now)
 	case theCommand:
-		s.m.Wrote(now, s.hand.op, false)
+		s.m.Wrote(now, s.hand.op)
 		s.last = blame{s.hand.event, s.m.Beats() + 1}
 		s.hand = nil
 		s.cfg.Stats.update(func(n *Snapshot) { n.Commands++ })
@@ -80,10 +81,10 @@ func (s *shard) wrote(now time.Time, err error) {
 
 func (s *shard) loggedIn(now time.Time) {
 	if s.login == session.SendResume {
-		s.m.Wrote(now, session.OpResume, false)
+		s.m.Wrote(now, session.OpResume)
 		s.cfg.Stats.update(func(n *Snapshot) { n.Resumes++ })
 	} else {
-		s.m.Wrote(now, session.OpIdentify, false)
+		s.m.Wrote(now, session.OpIdentify)
 		s.cfg.Stats.update(func(n *Snapshot) { n.Identifies++ })
 		s.presence = nil // it is part of the IDENTIFY
 	}

@@ -32,8 +32,7 @@ type shard struct {
 	// What is to be written, by priority; see send.go.
 	writing   kind // with the writer now
 	beat      bool
-	beatSeq   int64 // what the beat in the writer's hands carries
-	scheduled bool  // the beat is the schedule's, and not only op 1's
+	scheduled bool // the beat is the schedule's, and not only op 1's
 	login     session.Send
 	hand      *command // taken from outbound, not yet written
 	presence  *command // waits for its limit; the newest replaces it
@@ -112,7 +111,7 @@ func (s *shard) run(ctx context.Context) error {
 		case item := <-in:
 			s.received(time.Now(), item)
 		case out <- payload:
-			s.handedOver()
+			s.handedOver(time.Now())
 		case err := <-wrote:
 			s.wrote(time.Now(), err)
 		case <-done:

@@ -110,8 +110,7 @@ func (z *zlibStream) decode(out *buffer, body []byte, limit int) error {
 		return corrupt("zlib-stream: %v", err)
 	}
 	for {
-		p := out.room(flateRead, limit+1)
-		n, err := z.dec.Read(p[:min(len(p), limit+1-len(out.b))])
+		n, err := z.dec.Read(out.room(flateRead, limit+flateRead))
 		out.add(n)
 		switch {
 		case len(out.b) > limit:

@@ -102,7 +102,7 @@ func TestZstdGoesOnWithTheNextFrame(t *testing.T) {
 			}
 			msg := append(bytes.Clone(skippable[10:]), skippable...)
 			msg = enc.EncodeAll(a, msg) // single segment, known size
-			s = newZstdSender(t, zstd.WithEncoderCRC(sum))
+			s = newZstdSender(t, zstd.WithWindowSize(32<<10), zstd.WithEncoderCRC(sum))
 			msg = append(msg, s.send(t, b)...)
 			wantMessage(t, f, msg, append(bytes.Clone(a), b...))
 			wantNothing(t, f, append(s.end(t), emptySkippable...))
@@ -120,6 +120,9 @@ func TestZstdHeaderAloneThenBlocks(t *testing.T) {
 	wantMessage(t, f, raw("hello", false), []byte("hello"))
 	wantMessage(t, f, append(raw("bye", true), header...), []byte("bye"))
 	wantMessage(t, f, raw("again", false), []byte("again"))
+	if f.zstd.feed.block != nil {
+		t.Fatal("the message is kept after Push")
+	}
 }
 
 func TestZstdEmptyBlocksAreSteppedOver(t *testing.T) {

@@ -63,18 +63,19 @@ func (g *game) step() {
 			g.take(g.m.Permit(g.now))
 		}
 	case b == 6 && g.login != SendNothing:
-		g.wrote(map[Send]int{SendIdentify: OpIdentify, SendResume: OpResume}[g.login], false)
+		g.wrote(map[Send]int{SendIdentify: OpIdentify, SendResume: OpResume}[g.login])
 		g.login = SendNothing
 	case b == 7 && g.beats > 0:
 		g.beats--
-		g.wrote(OpHeartbeat, g.byte()%2 == 0)
+		g.m.Beating(g.now, g.byte()%2 == 0)
+		g.wrote(OpHeartbeat)
 	case b == 8 && g.m.State() == Live:
 		for range g.byte() {
 			op := 3 + int(g.byte()%2)
 			if g.m.CommandAt(op).After(g.now) {
 				break
 			}
-			g.wrote(op, false)
+			g.wrote(op)
 		}
 	case !g.m.connected():
 	case b == 9:
@@ -96,8 +97,8 @@ func (g *game) step() {
 	}
 }
 
-func (g *game) wrote(op int, scheduled bool) {
-	g.m.Wrote(g.now, op, scheduled)
+func (g *game) wrote(op int) {
+	g.m.Wrote(g.now, op)
 	g.sent = append(g.sent, g.now)
 	if n := len(g.sent); n > sendLimit && g.now.Sub(g.sent[n-1-sendLimit]) < sendWindow {
 		g.t.Fatalf("%d payloads within %v", sendLimit+1, g.now.Sub(g.sent[n-1-sendLimit]))

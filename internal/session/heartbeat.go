@@ -12,9 +12,9 @@ type pulse struct {
 	last     time.Time     // the scheduled time of the newest beat
 	sent     int
 	acked    int
-	// since holds when beats were written that are not yet acknowledged, oldest first.
+	// since holds when beats went out that are not yet acknowledged, oldest first.
 	since []time.Time
-	// waiting is set by a scheduled beat that was written in time, and cleared by any ACK. Beats asked
+	// waiting is set by a scheduled beat that went out in time, and cleared by any ACK. Beats asked
 	// for by op 1 do not set it: their ACK may rightly come after the next scheduled beat.
 	waiting bool
 	// readAll says that the socket was read throughout since the last scheduled beat. Over any other
@@ -46,7 +46,7 @@ func (p *pulse) due(now time.Time, reading bool) (alive bool) {
 	return true
 }
 
-func (p *pulse) wrote(now time.Time, scheduled bool) {
+func (p *pulse) beat(now time.Time, scheduled bool) {
 	p.sent++
 	if scheduled {
 		p.waiting = now.Sub(p.last) < lateBeat

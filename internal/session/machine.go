@@ -343,12 +343,14 @@ func (m *Machine) CommandAt(op int) time.Time {
 	return at
 }
 
-// Wrote tells that a payload is on the wire; scheduled is set for the beat that the schedule asked for.
-func (m *Machine) Wrote(now time.Time, op int, scheduled bool) {
+// Beating tells that a beat goes to the writer; scheduled is set for the one that the schedule asked
+// for. It comes before Wrote because on a fast link the ACK may be read first.
+func (m *Machine) Beating(now time.Time, scheduled bool) { m.pulse.beat(now, scheduled) }
+
+// Wrote tells that a payload is on the wire.
+func (m *Machine) Wrote(now time.Time, op int) {
 	m.sends.add(now)
 	switch op {
-	case OpHeartbeat:
-		m.pulse.wrote(now, scheduled)
 	case OpPresence:
 		m.presences.add(now)
 	case OpResume:

@@ -80,7 +80,7 @@ func TestShardThatIsRefusedForEverSpendsLessThanADaysIdentifies(t *testing.T) {
 		m.Opened(now)
 		m.Receive(now, Message{Op: OpHello, Interval: 40 * time.Second})
 		m.Permit(now)
-		m.Wrote(now, OpIdentify, false)
+		m.Wrote(now, OpIdentify)
 		identifies++
 		m.Receive(now, Message{Op: OpInvalidSession})
 		now = m.Deadline()

@@ -135,7 +135,10 @@ func (p *player) input(words []string) error {
 			return err
 		}
 		for range number(words, "times", 1) {
-			p.m.Wrote(p.now, op, op == OpHeartbeat && word(words, "for") != "request")
+			if op == OpHeartbeat {
+				p.m.Beating(p.now, word(words, "for") != "request")
+			}
+			p.m.Wrote(p.now, op)
 		}
 	case "handled":
 		p.m.Handled(p.m.Generation(), seq)
