@@ -132,7 +132,6 @@ func (s *shard) dispatch(e session.Effects, item *received) {
 	d := item.dispatch
 	s.cfg.Stats.update(func(n *Snapshot) {
 		n.Dispatches++
-		n.Sequence = at.seq
 		if d == nil {
 			n.Filtered++
 		}
@@ -179,6 +178,7 @@ func (s *shard) reject(event OutgoingEvent, err error) {
 func (s *shard) showState(now time.Time) {
 	state, at := s.m.State(), s.m.Deadline()
 	s.cfg.Stats.update(func(n *Snapshot) {
+		n.Session, n.Sequence = s.m.Session().ID, s.m.Session().Seq
 		if n.State == state.String() {
 			return
 		}
@@ -186,6 +186,5 @@ func (s *shard) showState(now time.Time) {
 		if state == session.Waiting {
 			n.Retry = at
 		}
-		n.Session, n.Sequence = s.m.Session().ID, s.m.Session().Seq
 	})
 }
