@@ -1,10 +1,10 @@
 // Package inflate turns the WebSocket messages of one connection back into the messages Discord compressed (docs /events/gateway#encoding-and-compression).
 //
 // A compressed connection is one stream: every message may refer to bytes of earlier ones. So an Inflater belongs to exactly one connection,
-// lives as long as it, and owns all its memory; nothing is shared between Inflaters. It starts no goroutine.
+// lives as long as it, and owns its memory: only the small decoding tables of zstd come from pools, of the library. It starts no goroutine.
 //
-// Memory of one Inflater, made at the first message: about 70 KiB for Zlib; for Zstd the window the sender chose (256 KiB observed, [MaxWindow] allowed)
-// plus about 600 KiB, of which a short message touches little. Both also keep the compressed or decompressed bytes of the last message and give a
+// Memory of one Inflater, made at the first message: about 75 KiB for Zlib; for Zstd the window the sender chose (256 KiB observed, [MaxWindow] allowed)
+// plus about 550 KiB, of which a short message touches little. Both also keep the compressed or decompressed bytes of the last message and give a
 // large buffer back after a run of small messages.
 package inflate
 
@@ -47,7 +47,7 @@ type Inflater struct {
 // The limit is the largest message in bytes, after decompression; one below 1 lets no data through. For Zlib it also bounds the compressed bytes kept while a message is incomplete.
 func New(mode Mode, limit int) *Inflater {
 	// Leave room above the limit, so that no buffer size computed from it overflows.
-	return &Inflater{mode: mode, limit: max(0, min(limit, math.MaxInt-2*maxBlock))}
+	return &Inflater{mode: mode, limit: min(limit, math.MaxInt-maxBlock)}
 }
 
 // Push takes the next WebSocket message and returns what it decompresses to.

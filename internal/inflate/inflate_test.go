@@ -206,6 +206,10 @@ func TestUselessLimitsAreHarmless(t *testing.T) {
 	wantMessage(t, New(None, most), []byte("hi"), []byte("hi"))
 	wantMessage(t, New(Zlib, most), z, []byte("hi"))
 	wantMessage(t, New(Zstd, most), zs, []byte("hi"))
+	z = newZlibSender(t, 6).send(t, make([]byte, 4<<20))
+	if got := testing.AllocsPerRun(1, func() { New(Zlib, most).Push(z) }); got > 40 {
+		t.Fatalf("allocations for 4 MiB without a limit: got %v, want the few of a buffer that doubles", got)
+	}
 }
 
 func TestBombStopsAtTheLimit(t *testing.T) {
@@ -263,7 +267,7 @@ func TestHugeBufferIsGivenBackAfterSmallMessages(t *testing.T) {
 
 func TestFrequentHugeMessagesKeepTheirBuffer(t *testing.T) {
 	s, f := newZlibSender(t, 6), New(Zlib, testLimit)
-	huge := payload(rand.New(rand.NewPCG(3, 3)), 2<<20)
+	huge := make([]byte, 2<<20)
 	wantMessage(t, f, s.send(t, huge), huge)
 	kept := &f.out.b[0]
 	for range 3 {

@@ -14,7 +14,7 @@ func TestZlibStreamSharesOneContext(t *testing.T) {
 	for _, level := range []int{flate.NoCompression, flate.BestSpeed, 6, flate.BestCompression, flate.HuffmanOnly} {
 		t.Run(fmt.Sprint("level ", level), func(t *testing.T) {
 			s, f := newZlibSender(t, level), New(Zlib, testLimit)
-			for i := range 500 {
+			for i := range 150 {
 				msg := payload(rnd, 1+rnd.IntN(3000))
 				switch {
 				case i%50 == 7:

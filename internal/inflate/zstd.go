@@ -71,7 +71,7 @@ func (z *zstdStream) push(out *buffer, msg []byte, limit int) (err error) {
 			msg, err = z.decodeBlock(out, msg, limit)
 		}
 	}
-	
+	z.feed.block = nil
 	return err
 }
 
