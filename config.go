@@ -153,10 +153,10 @@ func (c Config) summary() string {
 	return fmt.Sprintf("chiru.Config{URL: %q, shard %d of %d, intents %s, %s}", url, c.ShardID, max(c.ShardCount, 1), c.Intents, c.Compression)
 }
 
-// settled is a copy with the defaults filled in, or the first thing wrong with it.
-func (c Config) settled() (Config, *address, error) {
-	bad := func(field, format string, args ...any) (Config, *address, error) {
-		return c, nil, &ConfigError{Field: field, Reason: fmt.Sprintf(format, args...)}
+// settled is a copy with the defaults filled in, where it connects and its first presence; or the first thing wrong with it.
+func (c Config) settled() (Config, *address, *command, error) {
+	bad := func(field, format string, args ...any) (Config, *address, *command, error) {
+		return c, nil, nil, &ConfigError{Field: field, Reason: fmt.Sprintf(format, args...)}
 	}
 	// Discord takes the bare token on the gateway (docs /events/gateway-events#identify).
 	c.Token = strings.TrimPrefix(c.Token, "Bot ")
@@ -208,18 +208,18 @@ func (c Config) settled() (Config, *address, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	c.Logger = c.Logger.With("shard", c.ShardID)
-	var presence json.RawMessage
+	var presence *command
 	if c.Presence != nil {
 		cmd, err := encode(c.Presence, c.Intents)
 		if err != nil {
 			return bad("Presence", "%v", err)
 		}
-		presence = cmd.data
+		presence = &cmd
 	}
 	if n := len(c.identify(presence)); n > maxPayload {
-		return bad("Presence", "and Properties make an IDENTIFY of %d bytes; Discord takes at most %d", n, maxPayload)
+		return bad("Presence", "and Token and Properties make an IDENTIFY of %d bytes; Discord takes at most %d", n, maxPayload)
 	}
-	return c, &address{base: base, query: c.query(), trusted: c.ResumeHosts}, nil
+	return c, &address{base: base, query: c.query(), trusted: c.ResumeHosts}, presence, nil
 }
 
 func (p Properties) settled() Properties {
@@ -243,7 +243,11 @@ func orDefault(n, otherwise int) int {
 }
 
 // identify is the whole IDENTIFY payload (docs /events/gateway-events#identify).
-func (c *Config) identify(presence json.RawMessage) []byte {
+func (c *Config) identify(presence *command) []byte {
+	var shown json.RawMessage
+	if presence != nil {
+		shown = presence.data
+	}
 	d, err := json.Marshal(struct {
 		Token          string          `json:"token"`
 		Properties     Properties      `json:"properties"`
@@ -254,7 +258,7 @@ func (c *Config) identify(presence json.RawMessage) []byte {
 		Capabilities   int             `json:"capabilities,omitempty"`
 	}{
 		Token: c.Token, Properties: c.Properties, LargeThreshold: c.LargeThreshold,
-		Shard: [2]int{c.ShardID, c.ShardCount}, Presence: presence,
+		Shard: [2]int{c.ShardID, c.ShardCount}, Presence: shown,
 		Intents: uint64(c.Intents.wire()), Capabilities: c.Capabilities,
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"time"
 
 	"github.com/coder/websocket"
@@ -40,6 +41,9 @@ func (r *reader) run(c *conn) {
 		var err error
 		frame, compressed, err = r.frame(c.ws, frame[:0])
 		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				c.linger(2 * closeWait) // a write that took too long has closed the socket, and says so
+			}
 			c.hand(r.loss(err))
 			return
 		}

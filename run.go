@@ -25,7 +25,7 @@ func Run(ctx context.Context, cfg Config, outbound <-chan OutgoingEvent, inbound
 	if inbound == nil {
 		return &ConfigError{Field: "inbound", Reason: "is nil; events need a channel"}
 	}
-	cfg, addr, err := cfg.settled()
+	cfg, addr, presence, err := cfg.settled()
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,8 @@ func Run(ctx context.Context, cfg Config, outbound <-chan OutgoingEvent, inbound
 		names:   make(map[string]string),
 		backlog: backlog{maxEvents: cfg.BacklogEvents, maxBytes: cfg.BacklogBytes},
 		timer:   time.NewTimer(0),
-		handled: mark{seq: session.NoSeq},
+
+		identity: presence,
 	}
 	s.handled = mark{s.m.Generation(), s.m.BeatSeq()}
 	defer s.timer.Stop()

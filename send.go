@@ -27,10 +27,7 @@ func (s *shard) payload() []byte {
 	case s.login == session.SendResume:
 		return s.cfg.resume(s.m.Session())
 	case s.login == session.SendIdentify:
-		if s.identity != nil {
-			return s.cfg.identify(s.identity.data)
-		}
-		return s.cfg.identify(nil)
+		return s.cfg.identify(s.identity)
 	case s.hand != nil && s.m.State() == session.Live:
 		return s.hand.payload
 	}
@@ -147,7 +144,7 @@ func (s *shard) take(now time.Time, event OutgoingEvent, ok bool) {
 		return
 	}
 	cmd, err := encode(event, s.cfg.Intents)
-	if err == nil && isPresence(event) && len(s.cfg.identify(cmd.data)) > maxPayload {
+	if err == nil && isPresence(event) && len(s.cfg.identify(&cmd)) > maxPayload {
 		err = &CommandError{Command: "PresenceUpdate", Reason: "is too long for the IDENTIFY of a later session"}
 	}
 	if err != nil {

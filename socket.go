@@ -203,17 +203,21 @@ func (c *conn) send(payload []byte) error {
 	ctx, cancel := context.WithTimeout(context.Background(), writeWait)
 	defer cancel()
 	err := c.ws.Write(ctx, websocket.MessageText, payload)
-	if err == nil {
-		return nil
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		// The reader may be about to learn why, for instance from a close frame; that is the better reason.
+		c.linger(closeWait)
 	}
-	// The reader may be about to learn why, for instance from a close frame; that is the better reason.
-	patience := time.NewTimer(closeWait)
+	return err
+}
+
+// linger lets the other goroutine speak first.
+func (c *conn) linger(most time.Duration) {
+	patience := time.NewTimer(most)
 	defer patience.Stop()
 	select {
 	case <-c.quit:
 	case <-patience.C:
 	}
-	return err
 }
 
 // close ends the connection, with this code unless it is 0. It does not wait: done tells.
