@@ -1,0 +1,73 @@
+package gatewaytest
+
+import "time"
+
+// HostDown makes a host unreachable, or reachable again: "gateway", "resume", "api", or "" for the first
+// two. In memory dials are refused; on TCP the connection is reset once accepted. Open connections stay.
+func (s *Server) HostDown(host string, down bool) {
+	s.mu.Lock()
+	for _, h := range hostsNamed(host) {
+		if h == hostResume && s.down[h] {
+			s.trouble(time.Now())
+		}
+		s.down[h] = down
+	}
+	s.mu.Unlock()
+	if s.memory != nil {
+		for _, h := range hostsNamed(host) {
+			s.memory.hosts[memoryHosts[h]].down.Store(down)
+		}
+	}
+}
+
+// HostMute makes a host accept connections and answer nothing on them, not even the upgrade.
+func (s *Server) HostMute(host string, mute bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range hostsNamed(host) {
+		if h == hostResume {
+			s.trouble(time.Now())
+		}
+		s.mute[h] = mute
+	}
+}
+
+var memoryHosts = map[string]string{
+	hostGateway: "gateway.discord.test",
+	hostResume:  "resume.discord.test",
+	hostAPI:     "discord.test",
+}
+
+func hostsNamed(host string) []string {
+	if host == "" {
+		return []string{hostGateway, hostResume}
+	}
+	if _, ok := memoryHosts[host]; !ok {
+		panic("gatewaytest: no host is called " + host)
+	}
+	return []string{host}
+}
+
+func (s *Server) unreachable(host string) (mute, down bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mute[host], s.down[host]
+}
+
+func (s *Server) ended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+// pause waits before another try at accepting; false if the server has ended meanwhile.
+func (s *Server) pause(failed int) bool {
+	t := time.NewTimer(min(time.Duration(failed)*10*time.Millisecond, time.Second))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-s.done:
+		return false
+	}
+}

@@ -1,0 +1,214 @@
+package gatewaytest
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+const sessionLimitWindow = 24 * time.Hour
+
+// identify answers op 2: docs /events/gateway-events#identify. Called with s.mu held.
+func (s *Server) identify(c *Conn, d json.RawMessage, now time.Time) {
+	if c.state == stateLive {
+		c.fault(4005, RuleAuthenticated, "IDENTIFY on a connection that has a session")
+		return
+	}
+	f, ok := parseFields(d)
+	token, hasToken := f.text("token")
+	if !ok || !hasToken {
+		c.fault(4001, RulePayloadShape, "IDENTIFY d is not an object with a token")
+		return
+	}
+	if key, ok := shardOf(f); ok {
+		c.shard = key.id
+	}
+	c.judgeIdentify(f)
+	if token != s.token {
+		c.close(4004, closeReason[4004])
+		return
+	}
+	intents, ok := f.integer("intents")
+	switch {
+	case !ok:
+		c.fault(4013, RuleIntents, "IDENTIFY intents is %.40s, not an integer", f["intents"])
+		return
+	case uint64(intents)&^intentsKnown != 0:
+		c.fault(4013, RuleIntents, "IDENTIFY intents %d has bits that mean nothing", intents)
+		return
+	case uint64(intents)&intentsPrivileged&^s.cfg.Intents != 0:
+		c.close(4014, closeReason[4014])
+		return
+	}
+	key, ok := shardOf(f)
+	if !ok {
+		c.fault(4010, RuleShard, "IDENTIFY shard is %.40s", f["shard"])
+		return
+	}
+	if s.cfg.ShardMultiple > 0 && key.count%s.cfg.ShardMultiple != 0 {
+		c.close(4010, closeReason[4010])
+		return
+	}
+	guilds := slices.DeleteFunc(slices.Clone(s.guilds), func(g uint64) bool { return !key.covers(g) })
+	if len(guilds) > s.cfg.GuildsPerShard {
+		c.close(4011, closeReason[4011])
+		return
+	}
+	if !s.admit(c, key, now) {
+		return
+	}
+	sess := &session{shard: key, intents: uint64(intents), large: largeThreshold(f), guilds: guilds}
+	s.open(c, sess)
+	s.log.Info("gatewaytest: session", "shard", key.id, "of", key.count, "conn", c.id, "session", sess.id)
+	if s.cfg.ReadyDelay == 0 {
+		s.ready(sess, f)
+	} else {
+		s.later(s.cfg.ReadyDelay, func() {
+			if !sess.dead {
+				s.ready(sess, f)
+			}
+		})
+	}
+}
+
+// judgeIdentify logs what Discord forgives in an IDENTIFY.
+func (c *Conn) judgeIdentify(f fields) {
+	if c.host == hostResume {
+		c.violation(RuleIdentifyHost, "IDENTIFY at the resume host")
+	}
+	if c.pace.held > c.pace.seen {
+		c.violation(RuleHeartbeatSequence, "heartbeat d was %d before the first dispatch of a fresh session", c.pace.held)
+	}
+	props, ok := parseFields(f["properties"])
+	if !ok {
+		c.violation(RuleProperties, "IDENTIFY has no properties object")
+	}
+	for _, name := range []string{"os", "browser", "device"} {
+		if _, ok := props.text(name); props != nil && !ok {
+			c.violation(RuleProperties, "IDENTIFY properties have no string %s", name)
+		}
+	}
+	for name := range props {
+		if strings.HasPrefix(name, "$") {
+			c.violation(RuleProperties, "IDENTIFY property %s: names with $ are deprecated", name)
+		}
+	}
+	if !f.null("large_threshold") {
+		if n, ok := f.integer("large_threshold"); !ok || n < 50 || n > 250 {
+			c.violation(RuleLargeThreshold, "IDENTIFY large_threshold is %.40s, allowed are 50 to 250", f["large_threshold"])
+		}
+	}
+}
+
+// admit holds an IDENTIFY to the session start limit: docs /events/gateway#session-start-limit-object.
+// It says whether a session may begin.
+func (s *Server) admit(c *Conn, key shardKey, now time.Time) bool {
+	limitKey := key.id % s.cfg.MaxConcurrency
+	if last, ok := s.identified[limitKey]; ok && now.Sub(last) < s.cfg.IdentifySpacing {
+		c.violation(RuleIdentifySpacing, "IDENTIFY of rate limit key %d after %v, %v are required", limitKey, now.Sub(last), s.cfg.IdentifySpacing)
+		c.refuse()
+		return false
+	}
+	s.identified[limitKey] = now
+	if s.remaining(now) == 0 {
+		// docs /events/gateway#identifying: going over ends every session and resets the token.
+		c.violation(RuleSessionLimit, "IDENTIFY beyond the %d of a day", s.cfg.SessionLimit)
+		s.revoke()
+		return false
+	}
+	s.used++
+	return true
+}
+
+// remaining is how many IDENTIFYs are left of the day. Called with s.mu held.
+func (s *Server) remaining(now time.Time) int {
+	if now.Sub(s.dayBegan) >= sessionLimitWindow {
+		s.dayBegan, s.used = now, 0
+	}
+	return s.cfg.SessionLimit - s.used
+}
+
+// revoke replaces the token by one nobody knows and ends every session. Called with s.mu held.
+func (s *Server) revoke() {
+	s.token = "revoked." + s.newSessionID()
+	for _, sess := range s.sessions {
+		s.kill(sess)
+	}
+	for _, c := range slices.Clone(s.conns) {
+		c.close(4004, closeReason[4004])
+	}
+}
+
+// refuse sends op 9 false. Called with s.mu held.
+func (c *Conn) refuse() {
+	d := json.RawMessage("false")
+	c.send(outgoing{kind: outText, op: opInvalidSession, d: d, body: appendPayload(nil, opInvalidSession, d)})
+}
+
+// invalidate is what an op 9 does. Called with s.mu held.
+func (c *Conn) invalidate(resumable bool) {
+	c.state, c.invalid = stateInvalid, time.Now()
+	if sess := c.sess; sess != nil && sess.conn == c {
+		if c.detach(c.invalid); !resumable {
+			c.s.kill(sess)
+		}
+	}
+}
+
+// ready issues READY: docs /events/gateway-events#ready. Called with s.mu held.
+func (s *Server) ready(sess *session, identify fields) {
+	type unavailable struct {
+		ID          string `json:"id"`
+		Unavailable bool   `json:"unavailable"`
+	}
+	guilds := make([]unavailable, len(sess.guilds))
+	for i, id := range sess.guilds {
+		guilds[i] = unavailable{fmt.Sprint(id), true}
+	}
+	d := map[string]any{
+		"v": 10, "user": s.world.botUser(), "user_settings": struct{}{}, "guilds": guilds,
+		"session_id": sess.id, "session_type": "normal", "resume_gateway_url": s.resumeURL,
+		"application": s.world.application(), "relationships": []int{}, "private_channels": []int{},
+		"presences": []int{}, "guild_join_requests": []int{}, "geo_ordered_rtc_regions": []string{},
+		"_trace": []string{"gatewaytest"},
+	}
+	if !identify.null("shard") {
+		d["shard"] = []int{sess.shard.id, sess.shard.count}
+	}
+	if sess.intents&bitGuilds != 0 {
+		sess.unborn = slices.Clone(sess.guilds)
+		s.rng.Shuffle(len(sess.unborn), func(i, j int) { sess.unborn[i], sess.unborn[j] = sess.unborn[j], sess.unborn[i] })
+		sess.waiting = make(map[uint64]struct{}, len(sess.unborn))
+		for _, id := range sess.unborn {
+			sess.waiting[id] = struct{}{}
+		}
+	}
+	s.issue(sess, "READY", mustJSON(d))
+}
+
+// shardOf reads the shard of an IDENTIFY: [0,1] if there is none.
+func shardOf(f fields) (shardKey, bool) {
+	if f.null("shard") {
+		return shardKey{0, 1}, true
+	}
+	var pair []json.RawMessage
+	if json.Unmarshal(f["shard"], &pair) != nil || len(pair) != 2 {
+		return shardKey{}, false
+	}
+	id, ok1 := integer(pair[0])
+	count, ok2 := integer(pair[1])
+	if !ok1 || !ok2 || id < 0 || count < 1 || id >= count || count > 1<<24 {
+		return shardKey{}, false
+	}
+	return shardKey{int(id), int(count)}, true
+}
+
+func largeThreshold(f fields) int {
+	n, ok := f.integer("large_threshold")
+	if !ok || n < 50 || n > 250 {
+		return 50
+	}
+	return int(n)
+}

@@ -1,0 +1,146 @@
+package chiru
+
+import (
+	"context"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// The token goes with RESUME, so a resume URL is used only near the first one.
+func TestResumeURLIsUsedOnlyNearTheFirstOne(t *testing.T) {
+	for _, c := range []struct {
+		base, resume string
+		want         bool
+	}{
+		{"wss://gateway.discord.gg", "wss://gateway-us-east1-b.discord.gg", true},
+		{"wss://gateway.discord.gg", "wss://gateway.discord.gg:8443/x?y=z", true},
+		{"wss://gateway.discord.gg", "WSS://GATEWAY-2.DISCORD.GG.", true},
+		{"wss://gateway.discord.gg", "wss://a.b.discord.gg", true},
+		{"wss://gateway.discord.gg", "ws://gateway.discord.gg", false},
+		{"wss://gateway.discord.gg", "https://gateway.discord.gg", false},
+		{"wss://gateway.discord.gg", "wss://discord.gg", false},
+		{"wss://gateway.discord.gg", "wss://evildiscord.gg", false},
+		{"wss://gateway.discord.gg", "wss://gateway.discord.gg.evil.test", false},
+		{"wss://gateway.discord.gg", "wss://x@gateway.discord.gg", false},
+		{"wss://gateway.discord.gg", "wss://evil.test/gateway.discord.gg", false},
+		{"wss://gateway.discord.gg", "", false},
+		{"wss://gateway.discord.gg", "://", false},
+		{"wss://gateway.discord.gg", "wss://relay.example", true}, // named below
+		{"wss://gateway.discord.gg", "wss://relay.example:9", true},
+		{"wss://discord.gg", "wss://other.gg", false}, // one label is no parent
+		{"wss://localhost", "wss://other.localhost", false},
+		{"ws://127.0.0.1:1", "ws://127.0.0.1:2", true},
+		{"ws://127.0.0.1:1", "ws://8.0.0.1", false},
+		{"ws://127.0.0.1:1", "ws://1.0.0.1", false},
+		{"ws://[::1]:1", "ws://[::1]:2", true},
+		{"ws://[::1]:1", "ws://[::2]:2", false},
+		{"ws://127.0.0.1:1", "wss://127.0.0.1:2", true},
+	} {
+		base, err := parseBase(c.base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &address{base: base, trusted: []string{"relay.example"}}
+		if err := a.resumable(c.resume); (err == nil) != c.want {
+			t.Errorf("%s near %s: got %v, want %v", c.resume, c.base, err, c.want)
+		}
+	}
+}
+
+func TestEveryConnectionAsksForTheSameAndKeepsForeignParameters(t *testing.T) { // docs /events/gateway#resuming
+	cfg := Config{Compression: CompressionZlibStream}
+	a := &address{query: cfg.query()}
+	for in, want := range map[string]string{
+		"wss://h":                       "wss://h/?compress=zlib-stream&encoding=json&v=10",
+		"wss://h/":                      "wss://h/?compress=zlib-stream&encoding=json&v=10",
+		"wss://h/p/?v=9&a=b&compress=x": "wss://h/p/?a=b&compress=zlib-stream&encoding=json&v=10",
+	} {
+		u, err := parseBase(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := a.with(u); got != want {
+			t.Errorf("%s: got %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestPermitWhoseReceiverHasGoneIsNotSpent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewIdentifyGate(1)
+		now := time.Now()
+		ctx, leave := context.WithCancel(t.Context())
+		held := <-g.Permit(ctx, 0)
+		waiting, giveUp := context.WithCancel(t.Context())
+		second := g.Permit(waiting, 1)
+		third := g.Permit(t.Context(), 2)
+		giveUp()
+		synctest.Wait()
+		leave() // got its permit, and never sent
+		p := <-third
+		if time.Since(now) != 0 {
+			t.Errorf("the third waited %v for permits that nobody spent", time.Since(now))
+		}
+		select {
+		case <-second:
+			t.Error("the one that left got a permit")
+		default:
+		}
+		held.Sent() // too late to count
+		p.Sent()
+		p.Sent() // once is enough
+		sent := time.Now()
+		<-g.Permit(t.Context(), 3)
+		if wait := time.Since(sent); wait < 5*time.Second || wait > 5300*time.Millisecond {
+			t.Errorf("the next got its permit %v after the IDENTIFY, want 5 s and a little", wait)
+		}
+	})
+}
+
+func TestGateServesABucketInOrderAndBucketsApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewIdentifyGate(2)
+		start := time.Now()
+		for shard := range 6 {
+			permit := g.Permit(t.Context(), shard)
+			go func() {
+				(<-permit).Sent()
+				if got, want := time.Since(start).Round(time.Second), time.Duration(shard/2)*5*time.Second; got != want {
+					t.Errorf("shard %d got its permit after %v, want %v", shard, got, want)
+				}
+			}()
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestBacklogKeepsOrderAndBounds(t *testing.T) {
+	b := backlog{maxEvents: 50, maxBytes: 1000}
+	next, out := 0, 0
+	for range 100_000 {
+		size := rand.IntN(60)
+		if rand.IntN(2) == 0 && !b.full(size) {
+			b.push(waiting{event: &Dispatch{Sequence: int64(next)}, size: size})
+			next++
+		} else if b.n > 0 {
+			if got := b.first().(*Dispatch).Sequence; got != int64(out) {
+				t.Fatalf("got %d, want %d", got, out)
+			}
+			b.pop()
+			out++
+		}
+		if b.n > 50 || b.bytes > 1000 || b.n == 0 && b.bytes != 0 || len(b.items) > 64 {
+			t.Fatalf("%d events of %d bytes in a ring of %d", b.n, b.bytes, len(b.items))
+		}
+	}
+	for b.n > 0 {
+		b.pop()
+	}
+	if b.full(1 << 30) {
+		t.Error("an empty backlog refuses an event larger than its bound")
+	}
+	runtime.KeepAlive(b)
+}
