@@ -1,0 +1,267 @@
+package chiru_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/chiru-go/chiru"
+	"github.com/chiru-go/chiru/gatewaytest"
+)
+
+// ready answers IDENTIFY with a READY of the test's own.
+func ready(s *gatewaytest.Server, d string) {
+	s.On(2, func(c *gatewaytest.Conn, _ json.RawMessage) {
+		c.SendRaw([]byte(`{"op":0,"t":"READY","s":1,"d":` + d + `}`))
+	})
+}
+
+func TestForeignResumeURLIsNotSentTheToken(t *testing.T) {
+	for _, url := range []string{"ws://resume.evil.test", "wss://discord.test.evil.test", "http://resume.discord.test", "::", ""} {
+		t.Run(url, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				s := serve(t, gatewaytest.Config{})
+				s.Allow(gatewaytest.RuleResumeHost) // this READY names no host of the server's
+				var log logBuffer
+				ready(s, fmt.Sprintf(`{"session_id":"x","resume_gateway_url":%q}`, url))
+				b := launch(t, s, func(cfg *chiru.Config) { cfg.Logger = log.logger() })
+				for range 2 {
+					wait(70 * time.Second)
+					s.Conns()[0].Cut()
+				}
+				wait(30 * time.Second)
+				b.mustBeLive()
+				if n := len(sent(s, 6)); n == 0 || sent(s, 6)[0].Host != "gateway" {
+					t.Errorf("got RESUMEs %v, want them at the base host", sent(s, 6))
+				}
+				if n := strings.Count(log.String(), "resume URL not used"); n != 1 {
+					t.Errorf("warned %d times, want once", n)
+				}
+				b.stop()
+			})
+		})
+	}
+}
+
+// docs /events/gateway-events#ready
+func TestReadyReplacesSessionURLAndSequenceTogether(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{Guilds: 3, Rate: 5})
+		b := launch(t, s, nil)
+		wait(2 * time.Minute)
+		first := b.stats.Snapshot()
+		s.ExpireSessions()
+		s.Conns()[0].Cut()
+		wait(time.Minute)
+		b.mustBeLive()
+		second := b.stats.Snapshot()
+		if first.Session == second.Session || second.Sequence >= first.Sequence {
+			t.Errorf("first %q at %d, second %q at %d; want a new session that counts anew", first.Session, first.Sequence, second.Session, second.Sequence)
+		}
+		s.Conns()[0].Cut()
+		wait(time.Minute)
+		var d struct {
+			SessionID string `json:"session_id"`
+			Seq       int64  `json:"seq"`
+		}
+		resumes := sent(s, 6)
+		if err := json.Unmarshal(resumes[len(resumes)-1].Data, &d); err != nil || d.SessionID != second.Session {
+			t.Errorf("resumed %q, want %q", d.SessionID, second.Session)
+		}
+		b.checkLedger()
+		b.stop()
+	})
+}
+
+func TestEndedSessionIsFollowedByANewOneAtTheBaseHost(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		b := launch(t, s, nil)
+		wait(2 * time.Minute)
+		s.ExpireSessions()
+		s.Conns()[0].Cut()
+		wait(time.Minute)
+		b.mustBeLive()
+		identifies := sent(s, 2)
+		if len(identifies) != 2 || identifies[1].Host != "gateway" {
+			t.Errorf("got IDENTIFYs %v, want the second at the base host too", identifies)
+		}
+		b.stop()
+	})
+}
+
+func TestReadyWithoutASessionStillServesAndIsFollowedByANewOne(t *testing.T) {
+	for _, d := range []string{`null`, `{}`, `{"session_id":7}`, `[]`} {
+		t.Run(d, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				s := serve(t, gatewaytest.Config{})
+				ready(s, d)
+				b := launch(t, s, nil)
+				wait(time.Minute)
+				b.mustBeLive()
+				if got := of[*chiru.Dispatch](b); len(got) != 1 || string(got[0].Body) != d {
+					t.Errorf("got %v, want the odd READY as it came", got)
+				}
+				s.Conns()[0].Cut()
+				wait(time.Minute)
+				b.mustBeLive()
+				if len(sent(s, 2)) != 2 || len(sent(s, 6)) != 0 {
+					t.Errorf("got %d IDENTIFYs and %d RESUMEs, want 2 and 0", len(sent(s, 2)), len(sent(s, 6)))
+				}
+				b.stop()
+			})
+		})
+	}
+}
+
+func TestLargeReadyPasses(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		ready(s, `{"padding":"`+strings.Repeat("A", 20<<20)+`","session_id":"big","resume_gateway_url":"ws://resume.discord.test"}`)
+		b := launch(t, s, nil)
+		wait(time.Minute)
+		b.mustBeLive()
+		if got := b.stats.Snapshot(); got.Session != "big" || got.BytesPayload < 20<<20 {
+			t.Errorf("session is %q after %d bytes, want big", got.Session, got.BytesPayload)
+		}
+		b.stop()
+	})
+}
+
+// docs /events/gateway-events#resumed
+func TestResumedActsThoughItsSequenceIsNotNew(t *testing.T) {
+	for _, s := range []string{"1", "null", "0"} {
+		t.Run(s, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				server := serve(t, gatewaytest.Config{})
+				b := launch(t, server, nil)
+				wait(time.Minute)
+				server.On(6, func(c *gatewaytest.Conn, _ json.RawMessage) {
+					c.SendRaw([]byte(`{"op":0,"t":"RESUMED","s":` + s + `,"d":null}`))
+				})
+				server.Conns()[0].Cut()
+				wait(time.Second)
+				b.mustBeLive()
+				if got := b.types(); got[len(got)-1] != "RESUMED" {
+					t.Errorf("got %v, want RESUMED last", got)
+				}
+				b.stop()
+			})
+		})
+	}
+}
+
+// docs /events/gateway#resuming
+func TestReplayCutHalfwayTwiceLosesAndRepeatsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		b := launch(t, s, nil)
+		wait(2 * time.Minute)
+		s.HostDown("", true)
+		s.Conns()[0].Cut()
+		for i := range 30 {
+			s.Dispatch(0, "MISSED", map[string]int{"n": i})
+		}
+		next := int64(2)
+		for range 2 {
+			s.On(6, func(c *gatewaytest.Conn, _ json.RawMessage) {
+				for range 10 {
+					c.SendRaw(fmt.Appendf(nil, `{"op":0,"t":"MISSED","s":%d,"d":{}}`, next))
+					next++
+				}
+				time.Sleep(100 * time.Millisecond)
+				c.Cut()
+			})
+		}
+		s.HostDown("", false)
+		wait(2 * time.Minute)
+		b.mustBeLive()
+		b.checkLedger()
+		if n := len(sent(s, 6)); n != 3 {
+			t.Errorf("got %d RESUMEs, want 3", n)
+		}
+		b.stop()
+	})
+}
+
+func TestBeatsGoOnThroughAReplayAndCarryTheHeldSequence(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		b := launch(t, s, nil)
+		wait(time.Minute)
+		s.On(6, func(c *gatewaytest.Conn, _ json.RawMessage) {
+			for seq := 2; ; seq++ {
+				time.Sleep(30 * time.Second)
+				if seq == 5 {
+					break
+				}
+				c.SendRaw(fmt.Appendf(nil, `{"op":0,"t":"MISSED","s":%d,"d":{}}`, seq))
+			}
+			c.Default()
+		})
+		s.Allow(gatewaytest.RuleHeartbeatLate, gatewaytest.RuleZombie) // while it replays by hand, the server reads nothing
+		for i := range 5 {
+			s.Dispatch(0, "MISSED", i)
+		}
+		s.Conns()[0].Cut()
+		cut := time.Now()
+		wait(4 * time.Minute)
+		b.mustBeLive()
+		b.checkLedger()
+		beats := 0
+		for _, e := range b.seen() {
+			if sent, ok := e.event.(*chiru.HeartbeatSent); ok && e.at.After(cut) && e.at.Before(cut.Add(2*time.Minute)) {
+				beats++
+				if sent.Sequence < 1 {
+					t.Errorf("a beat of the resuming connection carried %d, want the session's", sent.Sequence)
+				}
+			}
+		}
+		if beats < 2 {
+			t.Errorf("got %d beats in two minutes of replay, want 2 at least", beats)
+		}
+		b.stop()
+	})
+}
+
+// RFC 6455, 5.5.2
+func TestWebSocketPingIsAnswered(t *testing.T) {
+	pong := make(chan error, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ws, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			pong <- err
+			return
+		}
+		defer ws.CloseNow()
+		ctx := ws.CloseRead(r.Context())
+		_ = ws.Write(ctx, websocket.MessageText, []byte(`{"op":10,"d":{"heartbeat_interval":600000}}`))
+		ctx, cancel := context.WithTimeout(r.Context(), 10*time.Second)
+		defer cancel()
+		pong <- ws.Ping(ctx)
+	}))
+	defer s.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	inbound := make(chan chiru.IncomingEvent)
+	go func() {
+		defer close(ended)
+		// The gate never opens, so nothing but a pong is sent.
+		_ = chiru.Run(ctx, chiru.Config{
+			URL: "ws" + strings.TrimPrefix(s.URL, "http"), Token: "x", Compression: chiru.CompressionNone,
+			Gate: &slowGate{chiru.NewIdentifyGate(1), time.Hour},
+		}, nil, inbound)
+	}()
+	if err := <-pong; err != nil {
+		t.Errorf("the ping was not answered: %v", err)
+	}
+	cancel()
+	<-ended
+}
