@@ -45,14 +45,12 @@ func (w *window) roomAt(keep int) time.Time {
 	return w.sent[len(w.sent)-usable].Add(w.span)
 }
 
-// emptyFrom is when the window that holds the oldest payload still counted at now will have passed.
-func (w *window) emptyFrom(now time.Time) time.Time {
-	for _, at := range w.sent {
-		if end := at.Add(w.span); end.After(now) {
-			return end
-		}
+// emptyAt is when nothing sent so far counts any more.
+func (w *window) emptyAt() time.Time {
+	if len(w.sent) == 0 {
+		return time.Time{}
 	}
-	return now
+	return w.sent[len(w.sent)-1].Add(w.span)
 }
 
 // beatReserve is the number of scheduled beats that one send window can hold.

@@ -163,7 +163,7 @@ func (m *Machine) wait(now time.Time, f Failure, next Next, wasLive bool) time.D
 	case f.Kind == Refused:
 		wait = max(wait, min(f.RetryAfter, longestRetryAfter))
 	case f.Kind == Closed && f.Code == 4008:
-		wait = max(wait, m.sends.emptyFrom(now).Sub(now))
+		wait = max(wait, m.sends.emptyAt().Sub(now))
 	}
 	if next == Identify && r.identifies > 0 && !(wasLive && r.identifies == 1) {
 		pause := min(identifyMost, identifyFirst<<min(r.identifies-1, 6))
