@@ -14,7 +14,7 @@ func TestEventsComeInOrderUnderEveryCompression(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				s := serve(t, gatewaytest.Config{Guilds: 5, Rate: 20})
 				b := launch(t, s, func(cfg *chiru.Config) { cfg.Compression = c })
-				wait(5 * time.Minute)
+				wait(2 * time.Minute)
 				b.mustBeLive()
 				if n := len(of[*chiru.Dispatch](b)); n < 1000 {
 					t.Errorf("got %d dispatches, want 1000 at least", n)
