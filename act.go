@@ -3,6 +3,7 @@ package chiru
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/chiru-go/chiru/internal/session"
@@ -61,11 +62,11 @@ func (s *shard) report(now time.Time, e session.Effects, item *received) {
 		s.cfg.Stats.update(func(n *Snapshot) { n.Latency = e.Latency })
 		s.void(&HeartbeatAck{from, s.m.Acks(), e.Latency})
 	case session.WentLive:
-		s.log.Info("connected", "resumed", e.Resumed, "session", s.m.Session().ID, "url", s.url)
+		s.log.Info("connected", "resumed", e.Resumed, "session", s.m.Session().ID, "host", hostOf(s.url))
 		if s.m.Session().ID == "" {
 			s.log.Warn("READY names no session; a lost connection will need a new one")
 		}
-		s.void(&Connected{from, e.Resumed, s.m.Session().ID, s.url})
+		s.void(&Connected{from, e.Resumed, s.m.Session().ID, hostOf(s.url)})
 	case session.SlowReady:
 		s.log.Warn("no READY for 60 s; waiting on")
 	case session.Ignored:
@@ -95,16 +96,25 @@ func (s *shard) lose(now time.Time, e session.Effects, item *received) {
 	if s.held != nil {
 		s.unhold() // not counted yet, so it comes again
 	}
-	s.dropWrites()
-	s.giveUpPermit()
 	if closed, ok := errors.AsType[*CloseError](err); ok && e.Fail.Blamed &&
 		(closed.Code == CloseUnknownOpcode || closed.Code == CloseDecodeError) {
-		s.reject(s.last.event, closed)
+		s.reject(s.suspect(), closed)
+		if s.identity != nil && s.identity.event == s.suspect() {
+			s.identity, s.fallback = s.fallback, nil
+		}
+		if s.writing == theCommand {
+			s.commandSent(nil)
+		}
 	}
+	s.dropWrites()
+	s.giveUpPermit()
 	s.last = blame{}
 	s.cfg.Stats.update(func(n *Snapshot) { n.LastLoss, n.LastLossAt = err, now })
 	if e.End {
 		s.err = err
+		if closed, ok := errors.AsType[*CloseError](err); ok && !closed.Code.Final() {
+			s.err = fmt.Errorf("chiru: three closes in ten minutes that no command explains: %w", err)
+		}
 		return
 	}
 	from := source{s.cfg.ShardID}
@@ -152,13 +162,22 @@ func (s *shard) queue(event IncomingEvent, size int, at mark) {
 	s.cfg.Stats.update(func(n *Snapshot) { n.Backlog, n.BacklogBytes = s.backlog.n, int64(s.backlog.bytes) })
 }
 
-// void hands over a voidable event if somebody is there for it. It never overtakes an older dispatch.
+// void hands over a voidable event if somebody is there for it. It never overtakes an older dispatch,
+// so what waits and can go goes first.
 func (s *shard) void(event IncomingEvent) {
-	if s.backlog.n == 0 {
+	for ready := true; ready; {
+		next := event
+		if s.backlog.n > 0 {
+			next = s.backlog.first()
+		}
 		select {
-		case s.inbound <- event:
-			return
+		case s.inbound <- next:
+			if next == event {
+				return
+			}
+			s.delivered(s.backlog.pop())
 		default:
+			ready = false
 		}
 	}
 	s.cfg.Stats.update(func(n *Snapshot) { n.Voided++ })
@@ -179,6 +198,9 @@ func (s *shard) showState(now time.Time) {
 	state, at := s.m.State(), s.m.Deadline()
 	s.cfg.Stats.update(func(n *Snapshot) {
 		n.Session, n.Sequence = s.m.Session().ID, s.m.Session().Seq
+		if s.handled.generation != s.m.Generation() {
+			n.Handled = NoSequence
+		}
 		if n.State == state.String() {
 			return
 		}

@@ -30,4 +30,5 @@ func (c CloseCode) String() string { return session.AfterClose(int(c)).Name }
 // Final reports whether Discord refuses the shard for good, so that Run returns.
 func (c CloseCode) Final() bool { return session.AfterClose(int(c)).Next == session.Stop }
 
-func (c CloseCode) hint() string { return session.AfterClose(int(c)).Hint }
+// Hint says what to do about a final code; it is empty for others.
+func (c CloseCode) Hint() string { return session.AfterClose(int(c)).Hint }

@@ -3,6 +3,7 @@ package chiru
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -45,7 +46,9 @@ func Discover(ctx context.Context, client *http.Client, api, token string) (Gate
 	}
 	req.Header.Set("User-Agent", userAgent)
 	req.Header.Set("Authorization", "Bot "+token)
-	resp, err := upgradeClient(client).Do(req)
+	asking := *upgradeClient(client)
+	asking.Transport = &upgrade{RoundTripper: asking.Transport, ctx: ctx}
+	resp, err := asking.Do(req)
 	if err != nil {
 		return Gateway{}, dialError(where, err)
 	}
@@ -66,7 +69,11 @@ func Discover(ctx context.Context, client *http.Client, api, token string) (Gate
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&body); err != nil {
 		return Gateway{}, &ProtocolError{During: "discovery", Reason: "the answer of " + hostOf(where) + " cannot be read", Err: err}
 	}
-	if _, err := parseBase(body.URL); err != nil {
+	found, err := parseBase(body.URL)
+	if err == nil && found.Scheme == "ws" && strings.HasPrefix(where, "https:") {
+		err = errors.New("is not encrypted, though the API is")
+	}
+	if err != nil {
 		return Gateway{}, &ProtocolError{During: "discovery", Reason: "the gateway URL of " + hostOf(where), Err: err}
 	}
 	return Gateway{

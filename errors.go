@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// CloseError is a connection closed by Discord, with its code. Run returns one when the code is final.
+// CloseError is a connection closed by Discord, with its code. Run returns one when the code is final, or an
+// error around one after the third 4001 or 4002 in ten minutes that no command explains.
 type CloseError struct {
 	Code CloseCode
 	// Reason is Discord's text, at most 123 bytes, often empty.
@@ -18,7 +19,7 @@ func (e *CloseError) Error() string {
 	if e.Reason != "" {
 		text += fmt.Sprintf(" (%q)", e.Reason)
 	}
-	if hint := e.Code.hint(); hint != "" {
+	if hint := e.Code.Hint(); hint != "" {
 		text += ": " + hint
 	}
 	return text

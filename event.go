@@ -80,8 +80,8 @@ type Connected struct {
 	// Resumed is true if the old session went on, false if a new one began.
 	Resumed   bool
 	SessionID string
-	// URL is the address of the connection.
-	URL string
+	// Host is where the connection leads, with its port if that was given.
+	Host string
 }
 
 // Next is what follows a lost connection.

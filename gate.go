@@ -26,7 +26,7 @@ type Permit interface {
 const identifySpacing = 5*time.Second + 200*time.Millisecond
 
 // NewIdentifyGate returns a gate for all shards of one token in this process; first come, first
-// served within a bucket. maxConcurrency is the one of GET /gateway/bot; below 1 it is 1. It starts no goroutine.
+// served within a bucket. maxConcurrency is the one of GET /gateway/bot; below 1 it is 1. It has no goroutine of its own: timers, and the ends of contexts, move it.
 func NewIdentifyGate(maxConcurrency int) IdentifyGate {
 	return &gate{buckets: make([]bucket, max(maxConcurrency, 1))}
 }
@@ -108,5 +108,5 @@ func (b *bucket) advance(g *gate) {
 		return
 	}
 	b.given, b.queue = b.queue[0], b.queue[1:]
-	b.given.permit <- b.given
+	b.given.permit <- b.given // has room: a place gets one permit at most
 }

@@ -24,8 +24,9 @@ type reader struct {
 }
 
 const (
-	namesMost  = 256     // event types kept; Discord has about 80
-	bufferKept = 1 << 20 // a larger read buffer is given back after its message
+	namesMost  = 256      // event types kept; Discord has about 80
+	bufferKept = 64 << 10 // a larger read buffer is given back after bufferIdle messages that did not need it
+	bufferIdle = 32
 )
 
 // run reads until the connection ends or the shard goroutine wants no more.
@@ -33,8 +34,11 @@ func (r *reader) run(c *conn) {
 	inflater := inflate.New(r.cfg.Compression.mode(), r.cfg.MaxMessage)
 	defer inflater.Close()
 	var frame []byte
+	wire, idle := 0, 0
 	for {
-		if cap(frame) > bufferKept {
+		if idle++; len(frame) > bufferKept/2 || cap(frame) <= bufferKept {
+			idle = 0
+		} else if idle > bufferIdle {
 			frame = nil
 		}
 		var compressed bool
@@ -42,7 +46,7 @@ func (r *reader) run(c *conn) {
 		frame, compressed, err = r.frame(c.ws, frame[:0])
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
-				c.linger(2 * closeWait) // a write that took too long has closed the socket, and says so
+				c.linger(2*closeWait, nil) // a write that took too long has closed the socket, and says so
 			}
 			c.hand(r.loss(err))
 			return
@@ -56,11 +60,13 @@ func (r *reader) run(c *conn) {
 				return
 			}
 		}
+		wire += len(frame)
 		if !whole {
 			continue
 		}
 		item := r.parse(text)
-		item.wire, item.payload = len(frame), len(text)
+		item.wire, item.payload = wire, len(text)
+		wire = 0
 		if !c.hand(item) {
 			return
 		}
@@ -105,7 +111,7 @@ func (r *reader) loss(err error) received {
 	if errors.Is(err, errTooLong) {
 		return r.malformed("message", fmt.Errorf("longer than MaxMessage, %d bytes", r.cfg.MaxMessage))
 	}
-	return received{what: lost, fail: session.Failure{Kind: session.Dropped}, err: fmt.Errorf("connection dropped: %w", err)}
+	return received{what: lost, fail: session.Failure{Kind: session.Dropped}, err: fmt.Errorf("connection dropped: %w", cause(err))}
 }
 
 func (r *reader) malformed(during string, err error) received {

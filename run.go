@@ -43,6 +43,7 @@ func Run(ctx context.Context, cfg Config, outbound <-chan OutgoingEvent, inbound
 		identity: presence,
 	}
 	s.handled = mark{s.m.Generation(), s.m.BeatSeq()}
+	cfg.Stats.update(func(n *Snapshot) { n.Handled = s.handled.seq })
 	defer s.timer.Stop()
 	s.startSaver()
 	return s.run(ctx)
@@ -54,16 +55,21 @@ func Run(ctx context.Context, cfg Config, outbound <-chan OutgoingEvent, inbound
 func Events(ctx context.Context, cfg Config) iter.Seq2[IncomingEvent, error] {
 	return func(yield func(IncomingEvent, error) bool) {
 		ctx, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
 		inbound := make(chan IncomingEvent)
 		ended := make(chan error, 1)
-		go func() { ended <- Run(ctx, cfg, nil, inbound) }()
+		go func() {
+			defer close(ended)
+			ended <- Run(ctx, cfg, nil, inbound)
+		}()
+		defer func() {
+			cancel(errors.New("the loop over Events was left"))
+			for range ended {
+			}
+		}()
 		for {
 			select {
 			case event := <-inbound:
 				if !yield(event, nil) {
-					cancel(errors.New("the loop over Events was left"))
-					<-ended
 					return
 				}
 			case err := <-ended:

@@ -24,6 +24,7 @@ type saver struct {
 	busy    Session // being saved; valid while isBusy
 	mark    mark    // what busy covers
 	isBusy  bool
+	failing bool
 	current Session // what the store holds, as far as we know
 	frame   Session // what a stored session must agree with
 	next    time.Time
@@ -105,13 +106,16 @@ func (s *shard) saving(now time.Time, toSave Session) {
 func (s *shard) saved(err error) {
 	s.saver.isBusy = false
 	if err != nil {
-		s.log.Warn("session not saved", "error", s.cfg.redact(err.Error()))
+		if !s.saver.failing { // once, not each second
+			s.log.Warn("session not saved", "error", s.cfg.redact(err.Error()))
+		}
+		s.saver.failing = true
 		return
 	}
+	s.saver.failing = false
 	s.saver.current = s.saver.busy
 	if at := s.saver.mark; s.saver.busy.ID != "" {
 		s.m.Handled(at.generation, at.seq)
-		s.cfg.Stats.update(func(n *Snapshot) { n.Handled = at.seq })
 	}
 }
 

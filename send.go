@@ -59,7 +59,7 @@ func (s *shard) wrote(now time.Time, err error) {
 		s.giveUpPermit()
 	}
 	if err != nil {
-		fail := received{err: writeError(err)}
+		fail := received{what: lost, err: writeError(err)}
 		s.act(now, s.m.Failed(now, session.Failure{Kind: session.WriteFailed}), &fail)
 		return
 	}
@@ -70,10 +70,23 @@ func (s *shard) wrote(now time.Time, err error) {
 		s.loggedIn(now)
 	case theCommand:
 		s.m.Wrote(now, s.hand.op)
-		s.last = blame{s.hand.event, s.m.Beats() + 1}
-		s.hand = nil
-		s.cfg.Stats.update(func(n *Snapshot) { n.Commands++ })
+		s.commandSent(s.hand.event)
 	}
+}
+
+// commandSent takes the command out of the hand. If Discord closes for it, it is the suspect.
+func (s *shard) commandSent(suspect OutgoingEvent) {
+	s.last = blame{suspect, s.m.Beats() + 1}
+	s.hand = nil
+	s.cfg.Stats.update(func(n *Snapshot) { n.Commands++ })
+}
+
+// suspect is the command that a 4001 or 4002 is for: the last one written, or being written.
+func (s *shard) suspect() OutgoingEvent {
+	if s.writing == theCommand {
+		return s.hand.event
+	}
+	return s.last.event
 }
 
 func (s *shard) loggedIn(now time.Time) {
@@ -83,16 +96,20 @@ func (s *shard) loggedIn(now time.Time) {
 	} else {
 		s.m.Wrote(now, session.OpIdentify)
 		s.cfg.Stats.update(func(n *Snapshot) { n.Identifies++ })
-		s.presence = nil // it is part of the IDENTIFY
+		if s.presence == s.identity {
+			s.presence = nil // it is part of the IDENTIFY
+		}
 	}
 	s.login = session.SendNothing
 }
 
-// dropWrites forgets what was for the connection that is lost. A command in hand stays: it is the first on the next one.
+// dropWrites forgets what was for the connection that is lost. A command in hand stays: it is the first on
+// the next one, unless the writer, once it has ended, says that it was written.
 func (s *shard) dropWrites() {
 	if s.writing == theLogin && s.pass != nil {
 		s.pass.Sent() // it may have got there
 	}
+	s.caught = s.writing == theCommand && s.hand != nil
 	s.writing, s.beat, s.scheduled, s.login = nothing, false, false, session.SendNothing
 }
 
@@ -107,7 +124,7 @@ func (s *shard) giveUpPermit() {
 // send limit has room, none is in hand, and the backlog could take a rejection.
 func (s *shard) takesCommands(now time.Time) bool {
 	return s.outbound != nil && s.mayCommand() && s.hand == nil && !s.backlog.full(0) &&
-		!s.m.CommandAt(session.OpIdentify).After(now)
+		!s.m.CommandAt(false).After(now)
 }
 
 func (s *shard) mayCommand() bool {
@@ -119,7 +136,7 @@ func (s *shard) commandTime() time.Time {
 	if s.outbound == nil || s.hand != nil || !s.mayCommand() {
 		return time.Time{}
 	}
-	return s.m.CommandAt(session.OpIdentify)
+	return s.m.CommandAt(false)
 }
 
 // presenceTime is when its limit lets the waiting presence through.
@@ -127,12 +144,12 @@ func (s *shard) presenceTime() time.Time {
 	if s.presence == nil || s.hand != nil || !s.mayCommand() {
 		return time.Time{}
 	}
-	return s.m.CommandAt(session.OpPresence)
+	return s.m.CommandAt(true)
 }
 
 // nextCommand takes the presence that has waited for its limit.
 func (s *shard) nextCommand(now time.Time) {
-	if s.hand == nil && s.presence != nil && s.mayCommand() && !s.m.CommandAt(session.OpPresence).After(now) {
+	if s.hand == nil && s.presence != nil && s.mayCommand() && !s.m.CommandAt(true).After(now) {
 		s.hand, s.presence = s.presence, nil
 	}
 }
@@ -152,9 +169,9 @@ func (s *shard) take(now time.Time, event OutgoingEvent, ok bool) {
 		return
 	}
 	if isPresence(event) {
-		s.identity = &cmd
+		s.identity, s.fallback = &cmd, s.identity
 	}
-	if cmd.op == session.OpPresence && (s.presence != nil || s.m.CommandAt(session.OpPresence).After(now)) {
+	if cmd.op == session.OpPresence && (s.presence != nil || s.m.CommandAt(true).After(now)) {
 		s.presence = &cmd
 		return
 	}

@@ -2,6 +2,7 @@ package chiru
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -37,7 +38,9 @@ type shard struct {
 	hand      *command // taken from outbound, not yet written
 	presence  *command // waits for its limit; the newest replaces it
 	identity  *command // the newest accepted presence, for IDENTIFY
+	fallback  *command // the one before, should Discord close for that
 	last      blame
+	caught    bool // the command in hand was with the writer when the connection broke
 
 	// The identify gate.
 	permit     <-chan Permit
@@ -152,7 +155,8 @@ func (s *shard) arm(now time.Time) {
 // received takes what the reader handed over.
 func (s *shard) received(now time.Time, item received) {
 	if item.what == message && item.dispatch != nil && s.backlog.full(len(item.dispatch.Body)) {
-		s.held = &item
+		held := item // a copy, or every item would go to the heap
+		s.held = &held
 		s.m.Reading(now, false)
 		s.cfg.Stats.update(func(n *Snapshot) { n.Stalled = true })
 		return
@@ -184,8 +188,8 @@ func (s *shard) process(now time.Time, item received) {
 	switch item.what {
 	case opened:
 		s.conn.isOpen = true
-		s.cfg.Stats.update(func(n *Snapshot) { n.Connections++ })
-		s.log.Debug("connection open", "url", s.url)
+		s.cfg.Stats.update(func(n *Snapshot) { n.Connections, n.Latency = n.Connections+1, 0 })
+		s.log.Debug("connection open", "host", hostOf(s.url))
 		s.act(now, s.m.Opened(now), nil)
 	case message:
 		if item.refused != nil && !s.warned {
@@ -197,9 +201,7 @@ func (s *shard) process(now time.Time, item received) {
 		s.log.Warn("message not read", "error", item.err)
 		s.act(now, s.m.Garbage(now), &item)
 	case lost:
-		if s.last.event != nil {
-			item.fail.Blamed = true
-		}
+		item.fail.Blamed = s.suspect() != nil
 		s.act(now, s.m.Failed(now, item.fail), &item)
 	}
 }
@@ -207,6 +209,16 @@ func (s *shard) process(now time.Time, item received) {
 // gone lets the next connection follow the one that has ended.
 func (s *shard) gone() {
 	s.conn.ended()
+	if s.caught {
+		s.caught = false
+		select {
+		case err := <-s.conn.wrote:
+			if err == nil {
+				s.commandSent(nil)
+			}
+		default:
+		}
+	}
 	s.conn, s.closing = nil, false
 	if s.dialNext {
 		s.dialNext = false
@@ -258,8 +270,8 @@ func (s *shard) handle(to mark) {
 	s.handled = to
 	if s.cfg.Store == nil {
 		s.m.Handled(to.generation, to.seq)
-		s.cfg.Stats.update(func(n *Snapshot) { n.Handled = to.seq })
 	}
+	s.cfg.Stats.update(func(n *Snapshot) { n.Handled = to.seq })
 }
 
 // finish ends everything the shard has started, and returns why. It takes no longer than a close and a
@@ -282,7 +294,7 @@ func (s *shard) finish(err error, stopped bool) error {
 		<-s.conn.done
 		s.conn.ended()
 	}
-	if !stopped || !keep {
+	if closed, ok := errors.AsType[*CloseError](err); stopped && !keep || ok && closed.Code.Final() {
 		last = Session{}
 	}
 	s.lastSave(last)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -29,7 +30,8 @@ const userAgent = "DiscordBot (https://github.com/chiru-go/chiru, " + Version + 
 type conn struct {
 	in    chan received // the reader's; unbuffered, so that what is not taken is not read
 	out   chan []byte   // payloads for the writer, one at a time
-	wrote chan error    // the writer's answer to each
+	wrote chan error    // the writer's answer to each; it is there before done
+	read  chan struct{} // closed when the reader has handed over its last
 	done  chan struct{} // closed when both goroutines have ended
 
 	quit     chan struct{} // closed by close
@@ -38,7 +40,7 @@ type conn struct {
 	watchdog *time.Timer // ends a close that takes too long
 
 	ws     *websocket.Conn
-	body   io.Closer // the socket below ws; both are set before opened is handed over
+	socket io.Closer // below ws; both are set before opened is handed over
 	isOpen bool      // the shard goroutine has taken opened
 }
 
@@ -67,8 +69,8 @@ const (
 func dial(url string, cfg *Config, r reader) *conn {
 	ctx, hangUp := context.WithTimeout(context.Background(), dialWait)
 	c := &conn{
-		in: make(chan received), out: make(chan []byte), wrote: make(chan error),
-		done: make(chan struct{}), quit: make(chan struct{}), hangUp: hangUp,
+		in: make(chan received), out: make(chan []byte), wrote: make(chan error, 1),
+		read: make(chan struct{}), done: make(chan struct{}), quit: make(chan struct{}), hangUp: hangUp,
 	}
 	go func() {
 		defer close(c.done)
@@ -94,6 +96,7 @@ func (c *conn) run(ctx context.Context, url string, cfg *Config, r reader) {
 		c.write()
 	}()
 	r.run(c)
+	close(c.read)
 	<-c.quit
 	<-written
 }
@@ -109,16 +112,19 @@ func (c *conn) hand(r received) bool {
 }
 
 func (c *conn) open(ctx context.Context, url string, cfg *Config) (session.Failure, error) {
-	tap := &bodyTap{RoundTripper: cfg.HTTPClient.Transport}
+	u := &upgrade{RoundTripper: cfg.HTTPClient.Transport, ctx: ctx}
 	client := *cfg.HTTPClient
-	client.Transport = tap
+	client.Transport = u
 	ws, resp, err := websocket.Dial(ctx, url, &websocket.DialOptions{
 		HTTPClient: &client,
 		HTTPHeader: http.Header{"User-Agent": {userAgent}},
 	})
 	if err == nil {
 		ws.SetReadLimit(-1) // reader has its own bound; the library's would close with 1009
-		c.ws, c.body = ws, tap.body
+		c.ws, c.socket = ws, u.socket
+		if u.keep != nil {
+			u.keep()
+		}
 		return session.Failure{}, nil
 	}
 	if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
@@ -126,20 +132,6 @@ func (c *conn) open(ctx context.Context, url string, cfg *Config) (session.Failu
 		return session.Failure{Kind: session.Refused, Status: refusal.Status, RetryAfter: refusal.RetryAfter}, refusal
 	}
 	return session.Failure{Kind: session.DialFailed}, dialError(url, err)
-}
-
-// bodyTap keeps the socket of an upgrade, so that a close that hangs can be cut short: a library's Close may wait for seconds.
-type bodyTap struct {
-	http.RoundTripper
-	body io.Closer
-}
-
-func (t *bodyTap) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := t.RoundTripper.RoundTrip(req)
-	if err == nil && resp.StatusCode == http.StatusSwitchingProtocols {
-		t.body = resp.Body
-	}
-	return resp, err
 }
 
 func refusedBy(resp *http.Response, host string) *UpgradeError {
@@ -158,10 +150,25 @@ func dialError(dialed string, err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
+	if op, ok := err.(*net.OpError); ok && op.Addr != nil && op.Addr.String() == hostOf(dialed) {
+		err = op.Err
+	}
+	err = cause(err)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("dial %s: no answer within %v: %w", hostOf(dialed), dialWait, err)
 	}
 	return fmt.Errorf("dial %s: %w", hostOf(dialed), err)
+}
+
+// cause is err without the layers in which the WebSocket library tells of its own functions.
+func cause(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil || !strings.HasPrefix(err.Error(), "failed to ") {
+			return err
+		}
+		err = inner
+	}
 }
 
 func hostOf(text string) string {
@@ -175,7 +182,7 @@ func writeError(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("write: not done within %v: %w", writeWait, err)
 	}
-	return fmt.Errorf("write: %w", err)
+	return fmt.Errorf("write: %w", cause(err))
 }
 
 // write is the writer goroutine.
@@ -190,11 +197,7 @@ func (c *conn) write() {
 			}
 			return
 		case payload := <-c.out:
-			err := c.send(payload)
-			select {
-			case c.wrote <- err:
-			case <-c.quit:
-			}
+			c.wrote <- c.send(payload)
 		}
 	}
 }
@@ -205,17 +208,18 @@ func (c *conn) send(payload []byte) error {
 	err := c.ws.Write(ctx, websocket.MessageText, payload)
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		// The reader may be about to learn why, for instance from a close frame; that is the better reason.
-		c.linger(closeWait)
+		c.linger(closeWait, c.read)
 	}
 	return err
 }
 
 // linger lets the other goroutine speak first.
-func (c *conn) linger(most time.Duration) {
+func (c *conn) linger(most time.Duration, spoken <-chan struct{}) {
 	patience := time.NewTimer(most)
 	defer patience.Stop()
 	select {
 	case <-c.quit:
+	case <-spoken:
 	case <-patience.C:
 	}
 }
@@ -226,7 +230,7 @@ func (c *conn) close(code int) {
 	c.hangUp()
 	close(c.quit)
 	if c.isOpen {
-		c.watchdog = time.AfterFunc(closeWait, func() { _ = c.body.Close() })
+		c.watchdog = time.AfterFunc(closeWait, func() { _ = c.socket.Close() })
 	}
 }
 
@@ -235,20 +239,6 @@ func (c *conn) ended() {
 	if c.watchdog != nil {
 		c.watchdog.Stop()
 	}
-}
-
-// upgradeClient is client, or our own, without what could send the token elsewhere or cut a connection short.
-func upgradeClient(client *http.Client) *http.Client {
-	own := http.Client{Transport: ownTransport}
-	if client != nil {
-		own = *client
-		if own.Transport == nil {
-			own.Transport = http.DefaultTransport
-		}
-	}
-	own.Timeout = 0
-	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &own
 }
 
 // redact takes the token out of a text that came from outside.

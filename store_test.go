@@ -221,7 +221,7 @@ func TestFailingStoreStopsNothing(t *testing.T) {
 		b.mustBeLive()
 		b.checkLedger()
 		b.stop()
-		if got := log.String(); !strings.Contains(got, "no session loaded") || !strings.Contains(got, "session not saved") || !strings.Contains(got, "out of order") {
+		if got := log.String(); !strings.Contains(got, "no session loaded") || strings.Count(got, "session not saved\"") != 1 || !strings.Contains(got, "at the end") || !strings.Contains(got, "out of order") {
 			t.Errorf("the log names no failing store: %.500s", got)
 		}
 	})

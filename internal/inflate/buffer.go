@@ -1,8 +1,8 @@
 package inflate
 
 const (
-	keepBytes = 1 << 20 // a buffer up to this size is kept for good
-	keepCalls = 32      // a larger one is given back after this many messages that did not need it
+	keepBytes = 192 << 10 // a buffer up to this size is kept for good; a zstd block alone takes 128 KiB
+	keepCalls = 32        // a larger one is given back after this many messages that did not need it
 )
 
 // buffer is a byte slice used again for every message.

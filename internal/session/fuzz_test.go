@@ -72,7 +72,7 @@ func (g *game) step() {
 	case b == 8 && g.m.State() == Live:
 		for range g.byte() {
 			op := 3 + int(g.byte()%2)
-			if g.m.CommandAt(op).After(g.now) {
+			if g.m.CommandAt(op == OpPresence).After(g.now) {
 				break
 			}
 			g.wrote(op)

@@ -324,18 +324,15 @@ func (m *Machine) beatWanted(now time.Time) Effects {
 }
 
 func (m *Machine) requestedRoom() time.Time {
-	keep := 2 // Identify or Resume, and a beat in the writer's hands
-	if m.pulse.interval > 0 {
-		keep += beatReserve(m.pulse.interval)
-	}
-	return m.sends.roomAt(keep)
+	// Two for Identify or Resume, and a beat in the writer's hands.
+	return m.sends.roomAt(2 + beatReserve(max(m.pulse.interval, minInterval)))
 }
 
-// CommandAt is when a command with this opcode may be written: a time not after now means at once.
+// CommandAt is when a command, or a presence, may be written: a time not after now means at once.
 // It means nothing unless the state is Live.
-func (m *Machine) CommandAt(op int) time.Time {
+func (m *Machine) CommandAt(presence bool) time.Time {
 	at := m.sends.roomAt(2 + beatReserve(m.pulse.interval) + requestedReserve)
-	if op == OpPresence {
+	if presence {
 		if p := m.presences.roomAt(0); p.After(at) {
 			return p
 		}

@@ -158,8 +158,7 @@ func (p *player) input(words []string) error {
 		}
 		p.say(p.m.Failed(p.now, Failure{Kind: kind, RetryAfter: time.Duration(number(words, "retry-after", 0)) * time.Second}))
 	case "command?":
-		op := int(number(words, "op", OpIdentify))
-		if at := p.m.CommandAt(op); at.After(p.now) {
+		if at := p.m.CommandAt(number(words, "op", OpIdentify) == OpPresence); at.After(p.now) {
 			fmt.Fprintf(&p.out, "  in %v\n", at.Sub(p.now))
 		} else {
 			p.out.WriteString("  now\n")

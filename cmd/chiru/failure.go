@@ -1,0 +1,129 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/chiru-go/chiru"
+)
+
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// failure is an error as the user sees it.
+type failure struct {
+	text string
+	hint string // what to do about it, or empty
+	code int
+}
+
+func (f *failure) Error() string { return f.text }
+
+func failed(format string, args ...any) *failure {
+	return &failure{text: fmt.Sprintf(format, args...), code: exitFailed}
+}
+
+func usage(format string, args ...any) *failure {
+	return &failure{text: fmt.Sprintf(format, args...), code: exitUsage}
+}
+
+// report prints an error and returns the exit code.
+func (p *program) report(err error) int {
+	if err == nil {
+		return 0
+	}
+	f, ok := errors.AsType[*failure](err)
+	if !ok { // cobra's own: commands return failures only
+		f = usage("%v", err)
+	}
+	fmt.Fprintf(p.stderr, "chiru: error: %s\n", p.redact(oneLine(f.text)))
+	if f.hint != "" {
+		fmt.Fprintf(p.stderr, "chiru: hint: %s\n", f.hint)
+	}
+	return f.code
+}
+
+// explain makes a failure of what discovery and Run return.
+func explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*failure](err); ok {
+		return err
+	}
+	if closed, ok := errors.AsType[*chiru.CloseError](err); ok {
+		return explainClose(closed)
+	}
+	if refused, ok := errors.AsType[*chiru.UpgradeError](err); ok {
+		return explainRefusal(refused)
+	}
+	if wrong, ok := errors.AsType[*chiru.ConfigError](err); ok {
+		return usage("%s: %s", wrong.Field, wrong.Reason)
+	}
+	f := failed("%v", err)
+	if wrong, ok := errors.AsType[*chiru.ProtocolError](err); ok && wrong.During == "discovery" {
+		f.hint = apiHint
+	}
+	return f
+}
+
+func explainClose(e *chiru.CloseError) error {
+	f := failed("discord closed the connection for good: %d %s", int(e.Code), e.Code)
+	if e.Reason != "" {
+		f.text += fmt.Sprintf(" (%q)", e.Reason)
+	}
+	switch e.Code {
+	case chiru.CloseAuthenticationFailed:
+		f.hint = tokenHint
+	case chiru.CloseInvalidShard:
+		f.hint = "--shard I/N needs I below N; a large bot's N is a multiple of a number that Discord assigned"
+	case chiru.CloseShardingRequired:
+		f.hint = "a shard may hold 2500 guilds; look at one of more shards with --shard I/N"
+	case chiru.CloseInvalidAPIVersion:
+		f.hint = "this version of chiru is too old for Discord"
+	case chiru.CloseInvalidIntents:
+		f.hint = "--intents has bits that mean nothing to Discord"
+	case chiru.CloseDisallowedIntents:
+		f.hint = "switch the privileged intents on in the app's Bot page, or leave them out of --intents"
+	}
+	return f
+}
+
+const (
+	tokenHint = "copy the token anew from the app's Bot page in the developer portal"
+	apiHint   = "--api is the root of an HTTP API, as in " + chiru.DefaultAPI
+)
+
+func explainRefusal(e *chiru.UpgradeError) error {
+	f := failed("%v", e)
+	switch {
+	case e.Status == http.StatusUnauthorized:
+		f.text, f.hint = fmt.Sprintf("%s does not accept the token (401)", e.Host), tokenHint
+	case e.Status == http.StatusNotFound:
+		f.hint = apiHint
+	case e.RetryAfter > 0:
+		f.hint = fmt.Sprintf("try again in %v", brief(e.RetryAfter))
+	}
+	return f
+}
+
+// readerGone reports a write that failed because nobody reads any more.
+func readerGone(err error) bool {
+	if runtime.GOOS == "windows" {
+		const brokenPipe, noData = syscall.Errno(109), syscall.Errno(232)
+		if errors.Is(err, brokenPipe) || errors.Is(err, noData) {
+			return true
+		}
+	}
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
+}
+
+// oneLine keeps an error on its line, and out of the terminal's control.
+func oneLine(text string) string { return strings.TrimPrefix(clean(text), "chiru: ") }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/chiru-go/chiru/gatewaytest"
+)
+
+// onlooker hears the simulator's log: it shows what clients do wrong as it happens, and counts sessions.
+// The simulator logs while it holds its lock, so the lines are written by a goroutine of their own; what it
+// cannot write in time is left out, and comes at the end.
+type onlooker struct {
+	p     *program
+	lines chan string
+	done  chan struct{}
+	once  sync.Once
+
+	mu      sync.Mutex // guards what follows; held for work in memory only
+	ids     map[string]bool
+	resumes int64
+}
+
+func newOnlooker(p *program) *onlooker {
+	o := &onlooker{p: p, lines: make(chan string, 64), done: make(chan struct{}), ids: map[string]bool{}}
+	go func() {
+		defer close(o.done)
+		for line := range o.lines {
+			fmt.Fprintln(p.stderr, line)
+		}
+	}()
+	return o
+}
+
+// end waits for the last line. The simulator must have ended.
+func (o *onlooker) end() {
+	o.once.Do(func() { close(o.lines) })
+	<-o.done
+}
+
+// sessions is how many there were, how often they were resumed, and how many events they were issued.
+func (o *onlooker) sessions(s *gatewaytest.Server) (sessions, resumes, issued int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for id := range o.ids {
+		if events := s.Issued(id); len(events) > 0 {
+			issued += events[len(events)-1].Seq
+		}
+	}
+	return int64(len(o.ids)), o.resumes, issued
+}
+
+// Enabled implements slog.Handler.
+func (o *onlooker) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelInfo }
+
+// WithAttrs implements slog.Handler.
+func (o *onlooker) WithAttrs([]slog.Attr) slog.Handler { return o }
+
+// WithGroup implements slog.Handler.
+func (o *onlooker) WithGroup(string) slog.Handler { return o }
+
+// Handle implements slog.Handler.
+func (o *onlooker) Handle(_ context.Context, r slog.Record) error {
+	attrs := map[string]slog.Value{}
+	r.Attrs(func(a slog.Attr) bool {
+		attrs[a.Key] = a.Value
+		return true
+	})
+	if id, ok := attrs["session"]; ok {
+		o.session(id.String())
+	}
+	if rule, ok := attrs["rule"]; ok {
+		text := fmt.Sprintf("chiru: violation: %v: %v (shard %v, connection %v)", rule, attrs["detail"], attrs["shard"], attrs["conn"])
+		select {
+		case o.lines <- o.p.redact(clean(text)):
+		default:
+		}
+	}
+	return nil
+}
+
+// session counts: a session that is known is resumed.
+func (o *onlooker) session(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ids[id] {
+		o.resumes++
+	}
+	o.ids[id] = true
+}

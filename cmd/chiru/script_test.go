@@ -1,0 +1,230 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"chiru": main})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			running := map[string]*process{}
+			e.Values["running"] = running
+			e.Setenv("GORACE", raceExit)
+			e.Defer(func() {
+				for _, p := range running {
+					_ = p.cmd.Process.Kill()
+					<-p.ended
+				}
+			})
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"start": scriptStart, "signal": scriptSignal, "exits": scriptExits, "gapless": scriptGapless, "rude": scriptRude,
+		},
+	})
+}
+
+const (
+	scriptWait = time.Minute
+	raceExit   = "atexit_sleep_ms=0" // the race detector's second at every exit adds up
+)
+
+// process is a chiru that a test has started.
+type process struct {
+	cmd            *exec.Cmd
+	stdout, stderr watched
+	ended          chan struct{}
+}
+
+// newProcess prepares a chiru whose stdout.seen is closed once stdout has a match of until.
+func newProcess(until string, args ...string) *process {
+	p := &process{cmd: exec.Command("chiru", args...), ended: make(chan struct{})}
+	p.stdout.until, p.stdout.seen = regexp.MustCompile(until), make(chan struct{})
+	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
+	return p
+}
+
+func (p *process) start() error {
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	go func() {
+		_ = p.cmd.Wait()
+		close(p.ended)
+	}()
+	return nil
+}
+
+func await(event <-chan struct{}) bool {
+	select {
+	case <-event:
+		return true
+	case <-time.After(scriptWait):
+		return false
+	}
+}
+
+// watched keeps what is written, and tells when it has what the script waits for.
+type watched struct {
+	mu    sync.Mutex
+	buf   bytes.Buffer
+	until *regexp.Regexp
+	seen  chan struct{}
+}
+
+func (w *watched) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.buf.Write(b)
+	if w.until != nil && w.until.Match(w.buf.Bytes()) {
+		w.until = nil
+		close(w.seen)
+	}
+	return len(b), nil
+}
+
+func (w *watched) bytes() []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return bytes.Clone(w.buf.Bytes())
+}
+
+// scriptStart is "start NAME REGEXP args...": it starts chiru and waits until its stdout has REGEXP. The
+// API that sim prints becomes $API.
+func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: start name regexp args...")
+	}
+	p := newProcess(args[1], args[2:]...)
+	p.cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "DISCORD_TOKEN=" + ts.Getenv("DISCORD_TOKEN"), "GORACE=" + raceExit}
+	ts.Check(p.start())
+	ts.Value("running").(map[string]*process)[args[0]] = p
+	select {
+	case <-p.stdout.seen:
+	case <-p.ended:
+		ts.Fatalf("%s has ended: stdout:\n%s\nstderr:\n%s", args[0], p.stdout.bytes(), p.stderr.bytes())
+	case <-time.After(scriptWait):
+		ts.Fatalf("%s does not print %s: stdout:\n%s\nstderr:\n%s", args[0], args[1], p.stdout.bytes(), p.stderr.bytes())
+	}
+	var urls struct{ API string }
+	if args[2] == "sim" {
+		ts.Check(json.Unmarshal(p.stdout.bytes(), &urls))
+		ts.Setenv("API", urls.API)
+	}
+}
+
+// scriptSignal is "signal NAME SIGNAL CODE": it sends INT or TERM and waits for the exit code. What was
+// printed is in the files NAME.stdout and NAME.stderr.
+func scriptSignal(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: signal name signal code")
+	}
+	p := ts.Value("running").(map[string]*process)[args[0]]
+	sent := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM}[args[1]]
+	ts.Check(p.cmd.Process.Signal(sent))
+	if !await(p.ended) {
+		ts.Fatalf("%s does not end", args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".stdout"), p.stdout.bytes(), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".stderr"), p.stderr.bytes(), 0o600))
+	if got := strconv.Itoa(p.cmd.ProcessState.ExitCode()); got != args[2] {
+		ts.Fatalf("%s: got exit code %s, want %s; stderr:\n%s", args[0], got, args[2], p.stderr.bytes())
+	}
+}
+
+// scriptExits is "exits CODE program args...": exec, with the exit code.
+func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits code program args...")
+	}
+	got := "0"
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit, ok := err.(*exec.ExitError)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		got = strconv.Itoa(exit.ExitCode())
+	}
+	if got != args[0] {
+		ts.Fatalf("got exit code %s, want %s", got, args[0])
+	}
+}
+
+// scriptGapless is "gapless FILE COUNT": the file has COUNT of Discord's events in --json's lines, READY
+// first and none missing.
+func scriptGapless(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: gapless file count")
+	}
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	dispatches, _ := readLines(ts, ts.ReadFile(args[0]))
+	wantGapless(ts, dispatches, want)
+}
+
+// scriptRude is "rude URL": a request that breaks a rule of Discord's, for its User-Agent.
+func scriptRude(ts *testscript.TestScript, neg bool, args []string) {
+	client := http.Client{Timeout: scriptWait}
+	resp, err := client.Get(args[0])
+	ts.Check(err)
+	resp.Body.Close()
+}
+
+// The stop hangs, because nobody takes what sim has to say at the end. The second signal is not the first
+// one again: two of a kind may arrive as one.
+func TestSecondSignalKillsAtOnce(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no signals to send")
+	}
+	r, full, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer full.Close()
+	if err := full.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = full.Write(make([]byte, 4096))
+	}
+	p := newProcess(`\n`, "sim")
+	p.cmd.Stderr = full
+	if err := p.start(); err != nil {
+		t.Fatal(err)
+	}
+	defer p.cmd.Process.Kill()
+	if !await(p.stdout.seen) {
+		t.Fatal("sim has not printed its line")
+	}
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		if err := p.cmd.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !await(p.ended) {
+		t.Fatal("sim has not ended")
+	}
+	if got := p.cmd.ProcessState.ExitCode(); got != 1 {
+		t.Errorf("got exit code %d, want 1", got)
+	}
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/chiru-go/chiru/gatewaytest"
+)
+
+// sim is chiru sim's flags.
+type sim struct {
+	listen string
+	strict bool
+	cfg    gatewaytest.Config
+}
+
+func (p *program) simCommand() *cobra.Command {
+	s := &sim{listen: "127.0.0.1:0"}
+	s.cfg = gatewaytest.Config{Guilds: 10, Shards: 1, Rate: 10, MaxConcurrency: 1}
+	cmd := &cobra.Command{
+		Use:   "sim",
+		Short: "Serve a simulated Discord to any bot library",
+		Long: `Serve a simulated Discord Gateway to any bot library, and watch what the library does wrong.
+
+When it is ready, one line of JSON on stdout names the HTTP API, the gateway and the host for resumes. Every
+rule that a client breaks is told on stderr, and all of them again at the end.`,
+		Example: `  chiru sim --guilds 1000 --rate 50 --strict
+  chiru sim --listen 127.0.0.1:4000 --token secret &
+  DISCORD_TOKEN=secret chiru tail --api http://127.0.0.1:4000/api/v10`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return explain(p.sim(cmd.Context(), s)) },
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.Var(&setting[string]{value: &s.listen, parse: parseListen, kind: "host:port", shown: s.listen}, "listen", "address of the API and the gateway; port 0 takes a free one")
+	f.StringVar(&s.cfg.Token, "token", "gatewaytest-token", "the bot token that is right")
+	f.Uint64Var(&s.cfg.Seed, "seed", 0, "the same seed makes the same guilds")
+	f.Var(&setting[int]{value: &s.cfg.Guilds, parse: parseGuilds, kind: "N", shown: "10"}, "guilds", "how many guilds the bot is in")
+	f.Var(&setting[float64]{value: &s.cfg.Rate, parse: parseRate, kind: "R", shown: "10"}, "rate", "events a second, over all shards")
+	f.Var(&setting[int]{value: &s.cfg.Shards, parse: parseCount, kind: "N", shown: "1"}, "shards", "how many shards to recommend; any number is served")
+	f.Var(&setting[int]{value: &s.cfg.MaxConcurrency, parse: parseCount, kind: "N", shown: "1"}, "max-concurrency", "how many shards may identify within 5 s")
+	f.BoolVar(&s.strict, "strict", false, "exit with 1 if a client broke a rule")
+	return cmd
+}
+
+const mostGuilds = 1_000_000
+
+func parseGuilds(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > mostGuilds {
+		return 0, fmt.Errorf("must be a number, 0 to %d", mostGuilds)
+	}
+	return n, nil
+}
+
+const mostEvents = 100_000 // a second
+
+func parseRate(text string) (float64, error) {
+	r, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(r) || r < 0 || r > mostEvents {
+		return 0, fmt.Errorf("must be a number, 0 to %d", mostEvents)
+	}
+	return r, nil
+}
+
+func parseListen(text string) (string, error) {
+	_, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return "", fmt.Errorf("an address is host:port, as in 127.0.0.1:0")
+	}
+	return text, nil
+}
+
+func loopback(listen string) bool {
+	host, _, _ := net.SplitHostPort(listen)
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}
+
+func (p *program) sim(ctx context.Context, s *sim) error {
+	if s.cfg.Token == "" {
+		return usage("--token is empty")
+	}
+	p.secret = s.cfg.Token
+	if !loopback(s.listen) {
+		fmt.Fprintf(p.stderr, "chiru: warning: %s can be reached from other machines; the simulator asks nobody who they are\n", s.listen)
+	}
+	watching := newOnlooker(p)
+	defer watching.end()
+	s.cfg.Listen, s.cfg.Logger = s.listen, slog.New(watching)
+	began := time.Now()
+	server, err := gatewaytest.NewServer(s.cfg)
+	if err != nil {
+		f := failed("%v", err)
+		f.hint = "--listen host:port must be an address of this machine that is free; port 0 takes a free one"
+		return f
+	}
+	defer server.Close()
+	ready, err := json.Marshal(struct {
+		API     string `json:"api"`
+		Gateway string `json:"gateway"`
+		Resume  string `json:"resume"`
+	}{server.API(), server.URL(), server.ResumeURL()})
+	if err == nil {
+		_, err = fmt.Fprintf(p.stdout, "%s\n", ready)
+	}
+	if err != nil {
+		return printError(err)
+	}
+	<-ctx.Done()
+	server.Close()
+	watching.end()
+
+	violations := server.Violations()
+	sessions, resumes, issued := watching.sessions(server)
+	fmt.Fprintf(p.stderr, "chiru: simulator stopped (%v) after %v: %s, %s, %s, %s issued, %s\n", context.Cause(ctx), brief(time.Since(began)),
+		count(int64(server.Accepted()), "connection"), count(sessions, "session"), count(resumes, "resume"), count(issued, "event"), count(int64(len(violations)), "violation"))
+	for _, v := range violations {
+		fmt.Fprintf(p.stderr, "chiru: violation: %s\n", p.redact(clean(v.String())))
+	}
+	if s.strict && len(violations) > 0 {
+		return failed("clients broke the rules: %s (--strict)", count(int64(len(violations)), "violation"))
+	}
+	return nil
+}

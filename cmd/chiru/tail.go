@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/chiru-go/chiru"
+	"github.com/chiru-go/chiru/gatewaytest"
+)
+
+// tail is chiru tail's flags.
+type tail struct {
+	json        bool
+	number      int // of dispatches; 0 for no end
+	types       map[string]bool
+	intents     chiru.Intents
+	shard       place
+	compression chiru.Compression
+	api         string
+	tokenFile   string
+}
+
+func (p *program) tailCommand() *cobra.Command {
+	t := &tail{shard: place{0, 1}}
+	cmd := &cobra.Command{
+		Use:   "tail",
+		Short: "Print the events of a shard as they come",
+		Long: `Print the events of a shard as they come, and what becomes of its connection.
+
+The token is read from DISCORD_TOKEN or --token-file. Without one, tail shows a simulation of Discord that
+runs inside the command. Names in capitals are Discord's events; those in small letters are chiru's own, and
+are left out when the output cannot keep up. Events of Discord's never are.
+
+With --json each line is one object. All have "shard" and "type"; only Discord's have "sequence" (if Discord
+sent one), "session", "received" and "body". A body that is not JSON is null, and its text is "body_text".`,
+		Example: `  chiru tail
+  chiru tail --events MESSAGE_CREATE,MESSAGE_DELETE --intents guilds,guild_messages,message_content
+  chiru tail --json -n 100 | jq -r .type | sort | uniq -c`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return explain(p.tail(cmd.Context(), t)) },
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.BoolVar(&t.json, "json", false, "print one JSON object a line")
+	f.VarP(&setting[int]{value: &t.number, parse: parseCount, kind: "N"}, "number", "n", "stop after N of Discord's events (default: never)")
+	f.Var(&setting[map[string]bool]{value: &t.types, parse: parseTypes, kind: "A,B"}, "events", "print and count only these of Discord's events (default: all)")
+	f.Var(&setting[chiru.Intents]{value: &t.intents, parse: chiru.ParseIntents, kind: "A,B", shown: "unprivileged"}, "intents", "names of intents, or all, none, privileged, unprivileged")
+	f.Var(&setting[place]{value: &t.shard, parse: parsePlace, kind: "I/N", shown: "0/1"}, "shard", "which shard of how many")
+	f.Var(&setting[chiru.Compression]{value: &t.compression, parse: chiru.ParseCompression, kind: "how", shown: "zstd-stream"}, "compress", "zstd-stream, zlib-stream or none")
+	f.Var(&setting[string]{value: &t.api, parse: parseAPI, kind: "URL"}, "api", "the HTTP API that names the gateway (default: Discord's)")
+	f.StringVar(&t.tokenFile, "token-file", "", "read the token from this `file`")
+	return cmd
+}
+
+// A simulation that shows something of everything within seconds, and can still be read.
+const (
+	shownGuilds = 20 // a shard
+	shownRate   = 40 // events a second, of which a shard's intents cover most
+)
+
+func (p *program) tail(ctx context.Context, t *tail) error {
+	token, err := p.token(t.tokenFile)
+	if err != nil {
+		return err
+	}
+	client, api := p.client, t.api
+	if token == "" {
+		if api != "" {
+			f := usage("--api needs a token")
+			f.hint = "set DISCORD_TOKEN or --token-file; without a token and --api, tail shows a simulation"
+			return f
+		}
+		sim := gatewaytest.NewMemoryServer(gatewaytest.Config{
+			Guilds: min(shownGuilds*t.shard.count, 10_000), Rate: shownRate, Shards: t.shard.count,
+		})
+		defer sim.Close()
+		client, api, token = sim.Client(), sim.API(), sim.Token()
+		fmt.Fprintln(p.stderr, "chiru: no token, so this is a simulation inside the command; set DISCORD_TOKEN to see Discord")
+	}
+	gateway, err := p.discover(ctx, client, api, token)
+	if ctx.Err() != nil {
+		fmt.Fprintf(p.stderr, "chiru: stopped (%v) before the gateway was known\n", context.Cause(ctx))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	w := &watch{
+		p: p, lines: p.lines(t), types: t.types, number: int64(t.number),
+		cfg: chiru.Config{
+			URL: gateway.URL, Token: token, HTTPClient: client,
+			ShardID: t.shard.id, ShardCount: t.shard.count,
+			Intents: t.intents, Compression: t.compression,
+		},
+	}
+	if t.types != nil {
+		w.cfg.Filter = func(eventType string) bool { return t.types[eventType] }
+	}
+	return w.run(ctx)
+}
+
+func (p *program) lines(t *tail) lines {
+	if t.json {
+		return &jsonLines{w: p.stdout, redact: p.redact}
+	}
+	return newTextLines(p.stdout, p.redact, p.colours(), p.columns(), t.shard.count)
+}
+
+// columns is the width of the screen; a shell that knows it may say so.
+func (p *program) columns() int {
+	n, err := strconv.Atoi(p.env("COLUMNS"))
+	if err != nil || n < 1 {
+		return 120
+	}
+	return max(n, 40)
+}
