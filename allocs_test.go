@@ -1,0 +1,45 @@
+package chiru
+
+import (
+	"testing"
+	"time"
+
+	"github.com/chiru-go/chiru/internal/session"
+)
+
+// A filtered dispatch costs no allocation on its way through the reader and the shard goroutine, a delivered one two.
+func TestFilteredDispatchAllocatesNothingAndADeliveredOneTwice(t *testing.T) {
+	for name, c := range map[string]struct {
+		filter func(string) bool
+		want   float64
+	}{
+		"filtered":  {func(string) bool { return false }, 0},
+		"delivered": {nil, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, addr, _, err := Config{Token: "x", Filter: c.filter}.settled()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &shard{
+				cfg: &cfg, addr: addr, log: cfg.Logger, inbound: make(chan IncomingEvent),
+				m:       session.New(func() float64 { return 0 }, session.Session{ID: "a", Seq: 0}),
+				backlog: backlog{maxEvents: 1 << 20, maxBytes: 1 << 30},
+			}
+			now := time.Now()
+			s.m.Start()
+			s.m.Opened(now)
+			s.m.Receive(now, session.Message{Op: session.OpHello, Interval: time.Minute})
+			r := reader{cfg: &cfg, addr: addr, names: map[string]string{}}
+			text := []byte(`{"t":"MESSAGE_CREATE","op":0,"d":{"content":"hello"}}`)
+			if got := testing.AllocsPerRun(1000, func() {
+				s.received(now, r.parse(text))
+				for s.backlog.n > 0 {
+					s.delivered(s.backlog.pop())
+				}
+			}); got != c.want {
+				t.Errorf("got %v allocations, want %v", got, c.want)
+			}
+		})
+	}
+}
