@@ -306,3 +306,36 @@ func TestEventsYieldsWhatRunDeliversAndEndsWithItsError(t *testing.T) {
 		}
 	})
 }
+
+func TestEventsStopsTheShardThoughItsLoopPanics(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		stats := new(chiru.Stats)
+		func() {
+			defer func() { _ = recover() }()
+			for range chiru.Events(t.Context(), chiru.Config{URL: s.URL(), Token: s.Token(), HTTPClient: s.Client(), Stats: stats}) {
+				panic("the caller's own")
+			}
+		}()
+		if got := stats.Snapshot().State; got != "ended" {
+			t.Errorf("state is %q once the loop is left, want ended", got)
+		}
+	})
+}
+
+func TestStoppingOneOfSeveralShardsLeavesTheOthers(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{Guilds: 4, Rate: 4, MaxConcurrency: 2})
+		gate := chiru.NewIdentifyGate(2)
+		var bots [2]*bot
+		for id := range bots {
+			bots[id] = launch(t, s, func(cfg *chiru.Config) { cfg.ShardID, cfg.ShardCount, cfg.Gate = id, 2, gate })
+		}
+		wait(time.Minute)
+		bots[0].stop()
+		wait(time.Minute)
+		bots[1].mustBeLive()
+		bots[1].checkLedger()
+		bots[1].stop()
+	})
+}

@@ -280,55 +280,6 @@ func TestCommandCaughtByABreakIsTheFirstOnTheNextConnection(t *testing.T) {
 	})
 }
 
-// docs /events/gateway#rate-limiting: five game status changes in 20 s
-func TestPresencesOverTheLimitGiveWayToTheNewestAndHoldNobodyUp(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := serveQuietly(t, gatewaytest.Config{}, 4)
-		b := launch(t, s, nil)
-		wait(time.Minute)
-		from := time.Now()
-		for i := range 12 {
-			b.outbound <- &chiru.PresenceUpdate{Activities: []chiru.Activity{{Name: fmt.Sprint(i)}}}
-		}
-		b.outbound <- leave(1)
-		if time.Since(from) != 0 {
-			t.Errorf("the caller was held up for %v", time.Since(from))
-		}
-		wait(time.Second)
-		if n, m := len(sent(s, 3)), len(sent(s, 4)); n != 5 || m != 1 {
-			t.Errorf("got %d presences and %d others at once, want 5 and 1", n, m)
-		}
-		wait(time.Minute)
-		got := sent(s, 3)
-		if len(got) != 6 || !strings.Contains(string(got[5].Data), `"11"`) || got[5].At.Sub(from) < 20*time.Second {
-			t.Errorf("got %d presences, the last %s; want 6, the newest last", len(got), got[len(got)-1].Data)
-		}
-		b.stop()
-	})
-}
-
-// docs /events/gateway-events#identify
-func TestNewestPresenceIsPartOfEveryLaterIdentify(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := serve(t, gatewaytest.Config{})
-		b := launch(t, s, func(cfg *chiru.Config) {
-			cfg.Presence = &chiru.PresenceUpdate{Status: chiru.StatusIdle}
-		})
-		wait(time.Minute)
-		b.outbound <- &chiru.PresenceUpdate{Status: chiru.StatusDoNotDisturb}
-		b.outbound <- &chiru.PresenceUpdate{Status: "wrong"}
-		wait(time.Second)
-		s.Conns()[0].Send(9, false)
-		wait(time.Minute)
-		b.mustBeLive()
-		identifies := sent(s, 2)
-		if len(identifies) != 2 || !strings.Contains(string(identifies[0].Data), `"status":"idle"`) || !strings.Contains(string(identifies[1].Data), `"status":"dnd"`) {
-			t.Errorf("got IDENTIFYs %v; want idle in the first, dnd in the second", identifies)
-		}
-		b.stop()
-	})
-}
-
 // docs /topics/opcodes-and-status-codes#gateway-gateway-close-event-codes
 func TestCommandThatDiscordClosesForComesBack(t *testing.T) {
 	for _, code := range []int{4001, 4002} {
@@ -410,6 +361,20 @@ func TestMemberChunksComeWithTheirNonce(t *testing.T) {
 		last := all[len(all)-1]
 		if last.Type != "GUILD_MEMBERS_CHUNK" || !strings.Contains(string(last.Body), `"nonce":"mine"`) {
 			t.Errorf("got %s %.200s, want the chunk with its nonce", last.Type, last.Body)
+		}
+		b.stop()
+	})
+}
+
+// docs /events/gateway-events#request-guild-members
+func TestRequestForTheWholeListAlwaysCarriesQueryAndLimit(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serveQuietly(t, gatewaytest.Config{}, 8)
+		b := launch(t, s, func(cfg *chiru.Config) { cfg.Intents = chiru.IntentsAll })
+		b.outbound <- &chiru.MemberChunkRequest{GuildID: 1}
+		wait(time.Second)
+		if got := string(sent(s, 8)[0].Data); got != `{"guild_id":"1","query":"","limit":0}` {
+			t.Errorf("got %s", got)
 		}
 		b.stop()
 	})

@@ -1,11 +1,9 @@
 package chiru_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -122,102 +120,6 @@ func TestRateLimitedCloseWaitsOutTheWindow(t *testing.T) {
 	})
 }
 
-// docs /events/gateway#resuming
-func TestDeadResumeHostIsLeftAfterTwoTriesForTheBaseHostStillWithAResume(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := serve(t, gatewaytest.Config{Guilds: 2, Rate: 1})
-		b := launch(t, s, nil)
-		wait(2 * time.Minute)
-		s.HostDown("resume", true)
-		s.Conns()[0].Cut()
-		wait(10 * time.Second)
-		b.mustBeLive()
-		failed := 0
-		for _, d := range of[*chiru.Disconnected](b) {
-			if strings.HasPrefix(d.Err.Error(), "dial ") {
-				failed++
-				if !strings.Contains(d.Err.Error(), "resume.discord.test") {
-					t.Errorf("%v does not name the host", d.Err)
-				}
-			}
-		}
-		resumes := sent(s, 6)
-		if failed != 2 || len(resumes) != 1 || resumes[0].Host != "gateway" || len(readies(b)) != 1 {
-			t.Errorf("got %d failed dials, RESUMEs %v, %d READYs; want 2 and one at the base host", failed, resumes, len(readies(b)))
-		}
-		b.checkLedger()
-		b.stop()
-	})
-}
-
-func TestSharedOutageOfAnHourGivesNoSessionUp(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := serve(t, gatewaytest.Config{ReplayWindow: 2 * time.Hour})
-		b := launch(t, s, nil)
-		wait(2 * time.Minute)
-		s.HostDown("", true)
-		s.Conns()[0].Cut()
-		wait(time.Hour)
-		dials := len(of[*chiru.Disconnected](b))
-		if dials < 60 || dials > 200 {
-			t.Errorf("got %d attempts in an hour, want one every half minute or so", dials)
-		}
-		s.HostDown("", false)
-		wait(70 * time.Second)
-		b.mustBeLive()
-		if len(readies(b)) != 1 {
-			t.Errorf("the session was given up for failed dials")
-		}
-		b.stop()
-	})
-}
-
-func TestSessionIsGivenUpAfterFiveUnansweredResumesOnBothHostsOverFiveMinutes(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := serve(t, gatewaytest.Config{ReplayWindow: 24 * time.Hour})
-		b := launch(t, s, nil)
-		wait(2 * time.Minute)
-		s.On(6, func(c *gatewaytest.Conn, _ json.RawMessage) { c.Cut() }).Keep()
-		s.Conns()[0].Cut()
-		from := time.Now()
-		for len(sent(s, 2)) == 1 && time.Since(from) < time.Hour {
-			wait(time.Second)
-		}
-		took, resumes := time.Since(from), sent(s, 6)
-		hosts := map[string]int{}
-		for _, p := range resumes {
-			hosts[p.Host]++
-		}
-		if len(resumes) < 5 || hosts["gateway"] == 0 || hosts["resume"] != 2 || took < 5*time.Minute || took > 10*time.Minute {
-			t.Errorf("gave up after %v and RESUMEs at %v; want 5 at least, on both hosts, over 5 minutes", took, hosts)
-		}
-		wait(time.Minute)
-		b.mustBeLive()
-		b.stop()
-	})
-}
-
-func TestUnansweredResumeIsEndedAfterAMinute(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := serve(t, gatewaytest.Config{})
-		b := launch(t, s, nil)
-		wait(2 * time.Minute)
-		s.On(6, func(*gatewaytest.Conn, json.RawMessage) {})
-		s.Conns()[0].Cut()
-		from := time.Now()
-		wait(59 * time.Second)
-		if b.stats.Snapshot().State != "resuming" {
-			t.Errorf("state is %q, want resuming", b.stats.Snapshot().State)
-		}
-		wait(10 * time.Second)
-		b.mustBeLive()
-		if got := of[*chiru.Disconnected](b)[1]; !strings.Contains(got.Err.Error(), "resume") {
-			t.Errorf("got %v after %v, want the RESUME to be named", got.Err, time.Since(from))
-		}
-		b.stop()
-	})
-}
-
 func TestMissingHelloIsGivenUpAfterTwentySeconds(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := serve(t, gatewaytest.Config{})
@@ -233,71 +135,6 @@ func TestMissingHelloIsGivenUpAfterTwentySeconds(t *testing.T) {
 		lost := b.seen()[0]
 		if d, ok := lost.event.(*chiru.Disconnected); !ok || lost.at.Sub(from) != 20*time.Second || d.Next != chiru.NextIdentify {
 			t.Errorf("got %T after %v, want Disconnected after exactly 20 s", lost.event, lost.at.Sub(from))
-		}
-		b.stop()
-	})
-}
-
-func TestDialThatGetsNoAnswerIsGivenUpAfterTwentySeconds(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := serve(t, gatewaytest.Config{})
-		s.HostMute("gateway", true)
-		b := launch(t, s, nil)
-		from := time.Now()
-		wait(25 * time.Second)
-		lost := b.seen()[0]
-		if d, ok := lost.event.(*chiru.Disconnected); !ok || lost.at.Sub(from) != 20*time.Second || !strings.Contains(d.Err.Error(), "gateway.discord.test") {
-			t.Errorf("got %+v after %v, want Disconnected after exactly 20 s, naming the host", lost.event, lost.at.Sub(from))
-		}
-		s.HostMute("gateway", false)
-		wait(time.Minute)
-		b.mustBeLive()
-		b.stop()
-	})
-}
-
-func TestRefusedUpgradeIsTriedAgainAfterWhatItAsksFor(t *testing.T) {
-	for _, c := range []struct {
-		status int
-		header http.Header
-		least  time.Duration
-	}{
-		{503, nil, 0},
-		{503, http.Header{"Retry-After": {"42"}}, 42 * time.Second},
-		{429, http.Header{"Retry-After": {"17.5"}}, 17500 * time.Millisecond},
-		{500, http.Header{"Retry-After": {"never"}}, 0},
-		{400, nil, 0}, {401, nil, 0}, {403, nil, 0}, {404, nil, 0}, {200, nil, 0},
-		{302, http.Header{"Location": {"ws://elsewhere.test/"}}, 0},
-	} {
-		t.Run(fmt.Sprint(c.status, c.header), func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				s := serve(t, gatewaytest.Config{})
-				s.RefuseUpgrade("gateway", c.status, c.header)
-				b := launch(t, s, nil)
-				wait(2 * time.Minute)
-				b.mustBeLive()
-				lost := of[*chiru.Disconnected](b)
-				if len(lost) != 1 {
-					t.Fatalf("got %d Disconnected, want 1\n%s", len(lost), b.history())
-				}
-				refused, ok := errors.AsType[*chiru.UpgradeError](lost[0].Err)
-				if !ok || refused.Status != c.status || lost[0].Wait < c.least || lost[0].Wait > c.least+time.Second {
-					t.Errorf("got %v, wait %v; want status %d and a wait of %v", lost[0].Err, lost[0].Wait, c.status, c.least)
-				}
-				b.stop()
-			})
-		})
-	}
-}
-
-func TestServerThatClosesOnAcceptIsNotStormed(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := serve(t, gatewaytest.Config{})
-		s.OnConnect(func(c *gatewaytest.Conn) { c.Close(1001, "") }).Keep()
-		b := launch(t, s, nil)
-		wait(time.Hour)
-		if n := s.Accepted(); n < 60 || n > 200 {
-			t.Errorf("connected %d times in an hour, want one every half minute or so", n)
 		}
 		b.stop()
 	})
@@ -346,172 +183,45 @@ func TestSecondReadyOnOneConnectionIsTheNewSession(t *testing.T) {
 	})
 }
 
-// raw sends one frame to a live shard, and checks that it lives on, on the same connection or a resumed session.
-func afterFrame(t *testing.T, frame string, check func(*testing.T, *gatewaytest.Server, *bot)) {
-	t.Helper()
-	inBubble(t, func(t *testing.T) {
-		s := serve(t, gatewaytest.Config{Guilds: 2, Rate: 1})
-		b := launch(t, s, nil)
-		wait(2 * time.Minute)
-		s.Conns()[0].SendRaw([]byte(frame))
-		wait(time.Minute)
-		b.mustBeLive()
-		if n := len(readies(b)); n != 1 {
-			t.Errorf("got %d READYs, want the session kept", n)
-		}
-		check(t, s, b)
-		b.stop()
-	})
-}
-
-func TestUnknownPayloadsChangeNothing(t *testing.T) {
-	for _, frame := range []string{
-		`{"op":12}`, `{"op":5,"d":{}}`, `{"op":99,"d":[1]}`, `{"op":-3}`, `{"op":"1"}`, `{"op":1.5}`, `{"op":1e40}`, `{"op":null}`,
-		`{}`, `null`, `[]`, `17`, `"text"`, `true`, `{"d":{"op":7}}`, ` {"t":null,"s":null,"d":{"x":{"op":9}},"op":30,"extra":[{}]} `,
-		`{"op":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + `}`,
-	} {
-		t.Run(frame[:min(len(frame), 40)], func(t *testing.T) {
-			afterFrame(t, frame, func(t *testing.T, s *gatewaytest.Server, b *bot) {
-				if s.Accepted() != 1 {
-					t.Errorf("it cost the connection\n%s", b.history())
-				}
-				if got := b.stats.Snapshot().Ignored; got != 1 {
-					t.Errorf("Stats counts %d ignored payloads, want 1", got)
-				}
-				b.checkLedger()
-			})
-		})
-	}
-}
-
-func TestOddDispatchesAreDeliveredRaw(t *testing.T) {
-	for _, c := range []struct {
-		frame, wantType, wantBody string
-		sequence                  int64
-	}{
-		{`{"op":0,"t":"MADE_UP","s":5000,"d":null}`, "MADE_UP", `null`, 5000},
-		{`{"op":0,"t":"MADE_UP","s":5000,"d":[1, 2]}`, "MADE_UP", `[1, 2]`, 5000},
-		{`{"d":{"op":7,"t":"x","s":1},"s":5000,"op":0,"t":"MADE_UP"}`, "MADE_UP", `{"op":7,"t":"x","s":1}`, 5000},
-		{`{"op":0,"t":"MADE_UP","s":5000}`, "MADE_UP", ``, 5000},
-		{`{"op":0,"t":null,"s":5000,"d":"x"}`, "", `"x"`, 5000},
-		{`{"op":0,"t":7,"s":5000,"d":7}`, "", `7`, 5000},
-		{`{"op":0,"t":"RATE_LIMITED","s":null,"d":{"opcode":8}}`, "RATE_LIMITED", `{"opcode":8}`, chiru.NoSequence},
-		{`{"op":0,"t":"MADE_UP","s":"12","d":{}}`, "MADE_UP", `{}`, chiru.NoSequence},
-		{`{"op":0,"t":"MADE_UP","s":-4,"d":{}}`, "MADE_UP", `{}`, chiru.NoSequence},
-		{`{"op":0,"t":"A\u0042C","s":5000,"d":{}}`, "ABC", `{}`, 5000},
-	} {
-		t.Run(c.frame, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				s := serve(t, gatewaytest.Config{})
-				b := launch(t, s, nil)
-				wait(time.Minute)
-				s.Conns()[0].SendRaw([]byte(c.frame))
-				wait(time.Second)
-				b.mustBeLive()
-				all := of[*chiru.Dispatch](b)
-				d := all[len(all)-1]
-				if d.Type != c.wantType || string(d.Body) != c.wantBody || d.Sequence != c.sequence {
-					t.Errorf("got %q, %d, %s; want %q, %d, %s", d.Type, d.Sequence, d.Body, c.wantType, c.sequence, c.wantBody)
-				}
-				b.stop()
-			})
-		})
-	}
-}
-
-// docs /reference#consistency
-func TestRepeatedAndOlderSequencesAreDroppedAndCounted(t *testing.T) {
+func TestCloseOfAPeerThatDoesNotAnswerTakesAQuarterSecond(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := serve(t, gatewaytest.Config{})
 		b := launch(t, s, nil)
 		wait(time.Minute)
-		for range 3 {
-			s.Dispatch(0, "A", json.RawMessage(`{}`))
-		}
-		wait(time.Second)
-		for _, seq := range []int{4, 3, 0, 1} {
-			s.Conns()[0].SendRaw(fmt.Appendf(nil, `{"op":0,"t":"AGAIN","s":%d,"d":{}}`, seq))
-		}
-		s.Dispatch(0, "A", json.RawMessage(`{}`))
-		wait(time.Second)
-		if got := b.stats.Snapshot(); got.Duplicates != 4 || got.Sequence != 5 {
-			t.Errorf("got %d duplicates and sequence %d, want 4 and 5", got.Duplicates, got.Sequence)
-		}
-		b.checkLedger()
+		s.Conns()[0].Mute()
+		from := time.Now()
 		b.stop()
+		if took := time.Since(from); took > 250*time.Millisecond {
+			t.Errorf("the stop took %v, want 250 ms at most", took)
+		}
+		if n := len(sent(s, gatewaytest.OpClose)); n != 1 {
+			t.Errorf("the peer got %d close frames, want 1", n)
+		}
 	})
 }
 
-func TestSkippedSequencesAreCountedAndLogged(t *testing.T) {
+func TestEveryLogLineNamesItsShard(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		s := serve(t, gatewaytest.Config{})
+		s := serve(t, gatewaytest.Config{Guilds: 4, Rate: 1, MaxConcurrency: 4})
 		var log logBuffer
-		b := launch(t, s, func(cfg *chiru.Config) { cfg.Logger = log.logger() })
+		b := launch(t, s, func(cfg *chiru.Config) { cfg.Logger, cfg.ShardID, cfg.ShardCount = log.logger(), 3, 4 })
+		wait(2 * time.Minute)
+		s.Conns()[0].Cut()
 		wait(time.Minute)
-		s.Conns()[0].SendRaw([]byte(`{"op":0,"t":"LATER","s":11,"d":{}}`))
-		wait(time.Second)
-		if got := b.stats.Snapshot(); got.Skipped != 9 || !strings.Contains(log.String(), "skipped") {
-			t.Errorf("Stats counts %d skipped, want 9; the log says %s", got.Skipped, log.String())
-		}
 		b.stop()
-	})
-}
-
-func TestTruncatedPayloadEndsTheConnectionAndIsResumed(t *testing.T) {
-	for _, frame := range []string{`{"op":0,"t":"MESSAGE_CREATE","s":3,"d":{"a`, `{"op":11`, `garbage`, ``, "\x00\xff\xfe", `{}}`} {
-		t.Run(frame, func(t *testing.T) {
-			afterFrame(t, frame, func(t *testing.T, s *gatewaytest.Server, b *bot) {
-				lost := of[*chiru.Disconnected](b)
-				if len(lost) != 1 || s.Accepted() != 2 {
-					t.Fatalf("got %d Disconnected and %d connections, want 1 and 2", len(lost), s.Accepted())
-				}
-				if e, ok := lost[0].Err.(*chiru.ProtocolError); !ok || lost[0].Next != chiru.NextResume {
-					t.Errorf("got %v, %s; want a ProtocolError and a resume", e, lost[0].Next)
-				}
-				b.checkLedger()
-			})
-		})
-	}
-}
-
-func TestCorruptCompressionEndsTheConnectionAndIsResumed(t *testing.T) {
-	for _, c := range []chiru.Compression{chiru.CompressionZlibStream, chiru.CompressionZstdStream} {
-		for _, junk := range [][]byte{{0, 0, 0xff, 0xff}, bytes.Repeat([]byte{0xaa}, 1000), append(bytes.Repeat([]byte{0x55}, 50), 0, 0, 0xff, 0xff)} {
-			t.Run(fmt.Sprintf("%s %d", c, len(junk)), func(t *testing.T) {
-				inBubble(t, func(t *testing.T) {
-					s := serve(t, gatewaytest.Config{Guilds: 2, Rate: 1})
-					b := launch(t, s, func(cfg *chiru.Config) { cfg.Compression = c })
-					wait(2 * time.Minute)
-					s.Conns()[0].SendBytes(junk)
-					wait(5 * time.Minute)
-					b.mustBeLive()
-					if len(readies(b)) != 1 {
-						t.Errorf("got %d READYs, want the session kept", len(readies(b)))
-					}
-					b.checkLedger()
-					b.stop()
-				})
-			})
+		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+		if len(lines) < 5 {
+			t.Errorf("got %d log lines, want the life of a shard", len(lines))
 		}
-	}
-}
-
-func TestMessageOverTheBoundEndsTheConnectionAndIsResumed(t *testing.T) {
-	for _, c := range []chiru.Compression{chiru.CompressionNone, chiru.CompressionZlibStream, chiru.CompressionZstdStream} {
-		t.Run(c.String(), func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				s := serve(t, gatewaytest.Config{})
-				b := launch(t, s, func(cfg *chiru.Config) { cfg.Compression, cfg.MaxMessage = c, 1<<16 })
-				wait(2 * time.Minute)
-				s.Conns()[0].SendRaw([]byte(`{"op":0,"t":"BOMB","s":2,"d":"` + strings.Repeat("A", 1<<20) + `"}`))
-				wait(time.Minute)
-				b.mustBeLive()
-				lost := of[*chiru.Disconnected](b)
-				if len(lost) != 1 || !strings.Contains(lost[0].Err.Error(), "65536") || len(readies(b)) != 1 {
-					t.Errorf("got %v and %d READYs, want one loss naming the bound, and the session kept", lost, len(readies(b)))
-				}
-				b.stop()
-			})
-		})
-	}
+		for _, line := range lines {
+			if !strings.Contains(line, `"shard":3`) {
+				t.Errorf("no shard in %s", line)
+			}
+		}
+		for _, e := range b.seen() {
+			if e.event.Shard() != 3 {
+				t.Errorf("%T is of shard %d", e.event, e.event.Shard())
+			}
+		}
+	})
 }

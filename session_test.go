@@ -135,102 +135,6 @@ func TestLargeReadyPasses(t *testing.T) {
 	})
 }
 
-// docs /events/gateway-events#resumed
-func TestResumedActsThoughItsSequenceIsNotNew(t *testing.T) {
-	for _, s := range []string{"1", "null", "0"} {
-		t.Run(s, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				server := serve(t, gatewaytest.Config{})
-				b := launch(t, server, nil)
-				wait(time.Minute)
-				server.On(6, func(c *gatewaytest.Conn, _ json.RawMessage) {
-					c.SendRaw([]byte(`{"op":0,"t":"RESUMED","s":` + s + `,"d":null}`))
-				})
-				server.Conns()[0].Cut()
-				wait(time.Second)
-				b.mustBeLive()
-				if got := b.types(); got[len(got)-1] != "RESUMED" {
-					t.Errorf("got %v, want RESUMED last", got)
-				}
-				b.stop()
-			})
-		})
-	}
-}
-
-// docs /events/gateway#resuming
-func TestReplayCutHalfwayTwiceLosesAndRepeatsNothing(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := serve(t, gatewaytest.Config{})
-		b := launch(t, s, nil)
-		wait(2 * time.Minute)
-		s.HostDown("", true)
-		s.Conns()[0].Cut()
-		for i := range 30 {
-			s.Dispatch(0, "MISSED", map[string]int{"n": i})
-		}
-		next := int64(2)
-		for range 2 {
-			s.On(6, func(c *gatewaytest.Conn, _ json.RawMessage) {
-				for range 10 {
-					c.SendRaw(fmt.Appendf(nil, `{"op":0,"t":"MISSED","s":%d,"d":{}}`, next))
-					next++
-				}
-				time.Sleep(100 * time.Millisecond)
-				c.Cut()
-			})
-		}
-		s.HostDown("", false)
-		wait(2 * time.Minute)
-		b.mustBeLive()
-		b.checkLedger()
-		if n := len(sent(s, 6)); n != 3 {
-			t.Errorf("got %d RESUMEs, want 3", n)
-		}
-		b.stop()
-	})
-}
-
-func TestBeatsGoOnThroughAReplayAndCarryTheHeldSequence(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := serve(t, gatewaytest.Config{})
-		b := launch(t, s, nil)
-		wait(time.Minute)
-		s.On(6, func(c *gatewaytest.Conn, _ json.RawMessage) {
-			for seq := 2; ; seq++ {
-				time.Sleep(30 * time.Second)
-				if seq == 5 {
-					break
-				}
-				c.SendRaw(fmt.Appendf(nil, `{"op":0,"t":"MISSED","s":%d,"d":{}}`, seq))
-			}
-			c.Default()
-		})
-		s.Allow(gatewaytest.RuleHeartbeatLate, gatewaytest.RuleZombie) // while it replays by hand, the server reads nothing
-		for i := range 5 {
-			s.Dispatch(0, "MISSED", i)
-		}
-		s.Conns()[0].Cut()
-		cut := time.Now()
-		wait(4 * time.Minute)
-		b.mustBeLive()
-		b.checkLedger()
-		beats := 0
-		for _, e := range b.seen() {
-			if sent, ok := e.event.(*chiru.HeartbeatSent); ok && e.at.After(cut) && e.at.Before(cut.Add(2*time.Minute)) {
-				beats++
-				if sent.Sequence < 1 {
-					t.Errorf("a beat of the resuming connection carried %d, want the session's", sent.Sequence)
-				}
-			}
-		}
-		if beats < 2 {
-			t.Errorf("got %d beats in two minutes of replay, want 2 at least", beats)
-		}
-		b.stop()
-	})
-}
-
 // RFC 6455, 5.5.2
 func TestWebSocketPingIsAnswered(t *testing.T) {
 	pong := make(chan error, 1)
@@ -264,4 +168,67 @@ func TestWebSocketPingIsAnswered(t *testing.T) {
 	}
 	cancel()
 	<-ended
+}
+
+func TestStatsSayWhatTheConsumerHasOfThisSession(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		s.HostDown("", true)
+		b := launch(t, s, nil)
+		wait(time.Second)
+		if got := b.stats.Snapshot(); got.Handled != chiru.NoSequence || got.Sequence != chiru.NoSequence {
+			t.Errorf("before READY: handled %d of %d, want none", got.Handled, got.Sequence)
+		}
+		s.HostDown("", false)
+		wait(2 * time.Minute)
+		for range 5 {
+			s.Dispatch(0, "A", json.RawMessage(`{}`))
+		}
+		wait(time.Second)
+		if got := b.stats.Snapshot(); got.Handled != 6 || got.Sequence != 6 {
+			t.Errorf("handled %d of %d, want 6 of 6", got.Handled, got.Sequence)
+		}
+		s.Conns()[0].Send(9, false)
+		wait(time.Millisecond)
+		if got := b.stats.Snapshot(); got.Handled != chiru.NoSequence {
+			t.Errorf("after the session: handled %d, want none", got.Handled)
+		}
+		b.stop()
+	})
+}
+
+func TestReadyIsHandledBeforeItIsDelivered(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		inbound := make(chan chiru.IncomingEvent) // nobody reads
+		stats := new(chiru.Stats)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		outbound := make(chan chiru.OutgoingEvent)
+		go func() {
+			defer close(ended)
+			_ = chiru.Run(ctx, chiru.Config{URL: s.URL(), Token: s.Token(), HTTPClient: s.Client(), Stats: stats}, outbound, inbound)
+		}()
+		outbound <- &chiru.PresenceUpdate{} // taken: the shard is live
+		wait(time.Minute)
+		if got := stats.Snapshot(); got.State != "live" || got.Session == "" || got.Sequence != 1 || got.Handled != chiru.NoSequence || got.Backlog != 1 {
+			t.Errorf("got %+v, want a live session whose READY waits", got)
+		}
+		cancel()
+		<-ended
+	})
+}
+
+// docs /events/gateway#identifying: once heartbeating, not after the first beat
+func TestIdentifyFollowsHelloAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		start := time.Now()
+		b := launch(t, s, nil)
+		wait(time.Minute)
+		if got := sent(s, 2)[0].At; got != start {
+			t.Errorf("IDENTIFY came %v after the dial, want at once", got.Sub(start))
+		}
+		b.stop()
+	})
 }

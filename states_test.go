@@ -290,3 +290,100 @@ func TestCancelEndsRunWhileWaitingToReconnectAndWhileDialing(t *testing.T) {
 		b.stop()
 	})
 }
+
+// docs /events/gateway-events#reconnect: what is left unread comes again by the replay
+func TestNothingIsReadAfterAReconnectRequest(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		b := launch(t, s, nil)
+		wait(2 * time.Minute)
+		c := s.Conns()[0]
+		c.Send(7, nil)
+		for i := range 20 {
+			s.Dispatch(0, "AFTER", i)
+		}
+		wait(time.Minute)
+		b.mustBeLive()
+		b.checkLedger()
+		asked := false
+		for _, e := range b.seen() {
+			switch e := e.event.(type) {
+			case *chiru.ReconnectRequested:
+				asked = true
+			case *chiru.Hello:
+				asked = false
+			case *chiru.Dispatch:
+				if asked {
+					t.Errorf("%s was read after op 7", e.Type)
+				}
+			}
+		}
+		if n := len(sent(s, 6)); n != 1 {
+			t.Errorf("got %d RESUMEs, want 1", n)
+		}
+		b.stop()
+	})
+}
+
+// docs /events/gateway-events#invalid-session: what crosses op 9 may be answered with 4003
+func TestCloseAfterAnInvalidSessionIsPartOfIt(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		b := launch(t, s, nil)
+		wait(2 * time.Minute)
+		c := s.Conns()[0]
+		c.Send(9, true)
+		c.Close(4003, "")
+		wait(time.Minute)
+		b.mustBeLive()
+		if n := len(of[*chiru.Disconnected](b)); n != 1 || len(readies(b)) != 1 {
+			t.Errorf("got %d Disconnected and %d READYs, want one break and the session kept", n, len(readies(b)))
+		}
+		b.stop()
+	})
+}
+
+func TestSecondInvalidSessionInARowGivesItUp(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		b := launch(t, s, nil)
+		wait(2 * time.Minute)
+		s.On(6, func(c *gatewaytest.Conn, _ json.RawMessage) { c.Send(9, true) })
+		s.Conns()[0].Send(9, true)
+		wait(2 * time.Minute)
+		b.mustBeLive()
+		if len(sent(s, 6)) != 1 || len(readies(b)) != 2 {
+			t.Errorf("got %d RESUMEs and %d READYs, want 1 and 2", len(sent(s, 6)), len(readies(b)))
+		}
+		b.stop()
+	})
+}
+
+// docs /events/gateway#initiating-a-disconnect
+func TestNoReconnectClosesWithACodeThatEndsTheSession(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		b := launch(t, s, nil)
+		for _, fault := range []func(*gatewaytest.Conn){
+			func(c *gatewaytest.Conn) { c.Send(7, nil) },
+			func(c *gatewaytest.Conn) { c.Send(9, true) },
+			func(c *gatewaytest.Conn) { c.MuteACKs() },
+			func(c *gatewaytest.Conn) { c.SendRaw([]byte("{")) },
+		} {
+			wait(3 * time.Minute)
+			b.mustBeLive()
+			fault(s.Conns()[0])
+		}
+		wait(3 * time.Minute)
+		closes := sent(s, gatewaytest.OpClose)
+		if len(closes) != 4 || len(readies(b)) != 1 {
+			t.Errorf("got %d closes and %d READYs, want 4 and the session kept", len(closes), len(readies(b)))
+		}
+		for _, c := range closes {
+			if c.Close < 4000 {
+				t.Errorf("closed with %d", c.Close)
+			}
+		}
+		b.stop()
+	})
+}
