@@ -17,20 +17,13 @@ func TestFilteredDispatchAllocatesNothingAndADeliveredOneTwice(t *testing.T) {
 		"delivered": {nil, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg, addr, _, err := Config{Token: "x", Filter: c.filter}.settled()
-			if err != nil {
-				t.Fatal(err)
-			}
-			s := &shard{
-				cfg: &cfg, addr: addr, log: cfg.Logger, inbound: make(chan IncomingEvent),
-				m:       session.New(func() float64 { return 0 }, session.Session{ID: "a", Seq: 0}),
-				backlog: backlog{maxEvents: 1 << 20, maxBytes: 1 << 30},
-			}
+			s := anyShard(t, nil)
+			s.cfg.Filter = c.filter
 			now := time.Now()
 			s.m.Start()
 			s.m.Opened(now)
 			s.m.Receive(now, session.Message{Op: session.OpHello, Interval: time.Minute})
-			r := reader{cfg: &cfg, addr: addr, names: map[string]string{}}
+			r := reader{cfg: s.cfg, addr: s.addr, names: map[string]string{}}
 			text := []byte(`{"t":"MESSAGE_CREATE","op":0,"d":{"content":"hello"}}`)
 			if got := testing.AllocsPerRun(1000, func() {
 				s.received(now, r.parse(text))

@@ -2,11 +2,17 @@ package chiru
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/chiru-go/chiru/internal/session"
 )
 
 // The token goes with RESUME, so a resume URL is used only near the first one.
@@ -143,4 +149,73 @@ func TestBacklogKeepsOrderAndBounds(t *testing.T) {
 		t.Error("an empty backlog refuses an event larger than its bound")
 	}
 	runtime.KeepAlive(b)
+}
+
+func anyShard(t *testing.T, inbound chan IncomingEvent) *shard {
+	t.Helper()
+	cfg, addr, _, err := Config{Token: "x"}.settled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &shard{
+		cfg: &cfg, addr: addr, log: cfg.Logger, inbound: inbound,
+		m:       session.New(func() float64 { return 0 }, session.Session{ID: "a", Seq: 0}),
+		backlog: backlog{maxEvents: 256, maxBytes: 4 << 20},
+	}
+}
+
+func TestVoidableEventLetsTheWaitingDispatchesGoFirst(t *testing.T) {
+	for room, want := range map[int][]string{
+		1: {"A"}, // there is room for the oldest alone
+		2: {"A", "B"},
+		5: {"A", "B", "heartbeat 1 acknowledged after 0s"},
+	} {
+		inbound := make(chan IncomingEvent, room)
+		s := anyShard(t, inbound)
+		s.queue(&Dispatch{Type: "A", Sequence: NoSequence}, 0, mark{})
+		s.queue(&Dispatch{Type: "B", Sequence: NoSequence}, 0, mark{})
+		s.void(&HeartbeatAck{Count: 1})
+		close(inbound)
+		var got []string
+		for e := range inbound {
+			got = append(got, strings.TrimSpace(e.(fmt.Stringer).String()))
+		}
+		voided := s.cfg.Stats.Snapshot().Voided
+		if !slices.Equal(got, want) || (voided == 0) != (room == 5) || s.backlog.n != max(2-room, 0) {
+			t.Errorf("room for %d: got %q, %d voided, %d left; want %q", room, got, voided, s.backlog.n, want)
+		}
+	}
+}
+
+// A loss may be read before the writer's report of the command that the peer has had.
+func TestWritersLastWordSettlesACommandCaughtByABreak(t *testing.T) {
+	for _, failed := range []error{nil, errors.New("broken pipe")} {
+		s := anyShard(t, make(chan IncomingEvent))
+		s.conn = &conn{wrote: make(chan error, 1)}
+		s.hand, s.writing = &command{event: &RawCommand{}}, theCommand
+		s.dropWrites()
+		s.conn.wrote <- failed
+		s.gone()
+		if sent := s.hand == nil; sent != (failed == nil) || s.cfg.Stats.Snapshot().Commands != map[bool]int64{true: 1}[sent] {
+			t.Errorf("the writer said %v; the command counts as sent: %v", failed, sent)
+		}
+	}
+}
+
+func TestReadBufferOfALargeMessageIsGivenBackAfterSmallOnes(t *testing.T) {
+	var f readBuffer
+	for _, size := range []int{100, 1 << 20, 1 << 20} {
+		f.b = append(f.empty(), make([]byte, size)...)
+	}
+	for i := range 2 * bufferIdle {
+		f.b = append(f.empty(), make([]byte, 100)...)
+		if large := cap(f.b) > bufferKept; large != (i <= bufferIdle) {
+			t.Fatalf("%d small messages after a large one the buffer has %d bytes", i+1, cap(f.b))
+		}
+	}
+	before := cap(f.b)
+	f.b = append(f.empty(), 1)
+	if cap(f.b) != before {
+		t.Errorf("a small buffer is not used again")
+	}
 }

@@ -33,17 +33,11 @@ const (
 func (r *reader) run(c *conn) {
 	inflater := inflate.New(r.cfg.Compression.mode(), r.cfg.MaxMessage)
 	defer inflater.Close()
-	var frame []byte
-	wire, idle := 0, 0
+	var buf readBuffer
+	wire := 0
 	for {
-		if idle++; len(frame) > bufferKept/2 || cap(frame) <= bufferKept {
-			idle = 0
-		} else if idle > bufferIdle {
-			frame = nil
-		}
-		var compressed bool
-		var err error
-		frame, compressed, err = r.frame(c.ws, frame[:0])
+		frame, compressed, err := r.frame(c.ws, buf.empty())
+		buf.b = frame
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
 				c.linger(2*closeWait, nil) // a write that took too long has closed the socket, and says so
@@ -71,6 +65,24 @@ func (r *reader) run(c *conn) {
 			return
 		}
 	}
+}
+
+// readBuffer is used again for each message, but gives the memory of a large one back.
+type readBuffer struct {
+	b    []byte // the last message
+	idle int    // messages since one needed it all
+}
+
+func (f *readBuffer) empty() []byte {
+	switch {
+	case cap(f.b) <= bufferKept || len(f.b) > bufferKept/2:
+		f.idle = 0
+	case f.idle < bufferIdle:
+		f.idle++
+	default:
+		f.b = nil
+	}
+	return f.b[:0]
 }
 
 var errTooLong = errors.New("message too long")

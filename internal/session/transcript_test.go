@@ -142,6 +142,12 @@ func (p *player) input(words []string) error {
 		}
 	case "handled":
 		p.m.Handled(p.m.Generation(), seq)
+	case "frozen": // the process stands still: no timer fires
+		still, err := time.ParseDuration(words[1])
+		if err != nil {
+			return err
+		}
+		p.now = p.now.Add(still)
 	case "reading":
 		p.m.Reading(p.now, words[1] == "on")
 	case "closed":
