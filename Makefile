@@ -8,7 +8,7 @@ ifneq ($(shell command -v $(firstword $(shell go env CC)) 2>/dev/null),)
 RACE := -race
 endif
 
-.PHONY: check fmt vet staticcheck layering tidy test fuzz bench
+.PHONY: check fmt vet staticcheck layering tidy test interop fuzz bench
 
 check: fmt vet staticcheck layering tidy test
 
@@ -33,6 +33,11 @@ tidy:
 test:
 	@$(if $(RACE),,echo "no C compiler found: the tests run without the race detector")
 	go test $(RACE) -shuffle=on ./...
+
+# Bot libraries against the simulator; needs Node 20 or later for two of them.
+interop:
+	timeout 180 npm ci --prefix interop/node --no-audit --no-fund
+	cd interop && go vet ./... && go test -v -count=1 -timeout 10m ./...
 
 # Each target for FUZZTIME; a find is kept in testdata/fuzz and fails the tests from then on.
 fuzz:

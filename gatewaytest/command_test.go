@@ -108,17 +108,25 @@ func TestWholeMemberListOncePer30Seconds(t *testing.T) {
 	})
 }
 
+// voiceChannel is one of the first guild.
+func voiceChannel(s *Server) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return fmt.Sprint(s.world.guild(s.guilds[0]).channelsOf(worldGuildVoice, worldGuildVoice)[0].id)
+}
+
 func TestVoiceSoundboardAndChannelInfoAreAnswered(t *testing.T) {
 	bubble(t, Config{Guilds: 1}, func(t *testing.T, s *Server) {
 		p, guild, _ := askMembers(t, s)
-		p.send(4, obj{"guild_id": guild, "channel_id": "5", "self_mute": true, "self_deaf": false})
+		channel := voiceChannel(s)
+		p.send(4, obj{"guild_id": guild, "channel_id": channel, "self_mute": true, "self_deaf": false})
 		var state struct {
 			ChannelID *string `json:"channel_id"`
 			SelfMute  bool    `json:"self_mute"`
 			UserID    string  `json:"user_id"`
 		}
 		json.Unmarshal(p.want("VOICE_STATE_UPDATE").D, &state)
-		if state.ChannelID == nil || *state.ChannelID != "5" || !state.SelfMute || state.UserID == "" {
+		if state.ChannelID == nil || *state.ChannelID != channel || !state.SelfMute || state.UserID == "" {
 			t.Errorf("VOICE_STATE_UPDATE: got %+v", state)
 		}
 		p.want("VOICE_SERVER_UPDATE")

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -12,8 +13,13 @@ const (
 	compressZlib = "zlib-stream"
 	compressZstd = "zstd-stream"
 
-	zlibWindow = 32 << 10
-	zstdWindow = 256 << 10
+	// zlibHistory is how far back a zlib context looks. The window of 32 KiB would allow twice that, for little.
+	zlibHistory = 16 << 10
+	zstdWindow  = 256 << 10
+
+	// docs /events/gateway#payload-compression: some messages are compressed, none says which. From this size on
+	// it pays.
+	payloadSize = 1 << 10
 )
 
 var (
@@ -27,17 +33,19 @@ var (
 type presses struct {
 	buffers sync.Pool // of *[]byte
 	flate   sync.Pool // of *flate.Writer
+	zlib    sync.Pool // of *zlib.Writer
 }
 
 // packer makes WebSocket messages of the payloads of one connection, whose compression context lasts as
 // long as the connection does.
 type packer struct {
-	mode  string
-	split int
+	mode    string
+	split   int
+	payload bool // without a mode: large messages are compressed one by one
 	*presses
 
 	begun bool
-	past  []byte        // zlib: the end of what was sent, as far back as the window reaches
+	past  []byte        // zlib: the end of what was sent, zlibHistory at most
 	press *flate.Writer // zlib: borrowed, nil at rest
 	zstd  *zstd.Encoder // made by the first message; it keeps about 0.8 MiB
 	out   sink
@@ -54,6 +62,9 @@ func (s *sink) Write(p []byte) (int, error) {
 // append appends text to dst as one message, or several if zlib messages are to be split.
 func (p *packer) append(dst, text []byte) []byte {
 	if p.mode == "" {
+		if p.payload && len(text) >= payloadSize {
+			return p.single(dst, text)
+		}
 		return appendFrame(dst, frameText, text)
 	}
 	buf := p.borrow()
@@ -80,8 +91,26 @@ func (p *packer) append(dst, text []byte) []byte {
 	return dst
 }
 
-// deflate compresses text into the sink. An encoder is large and the window it needs is not, so a
-// connection keeps the window, and borrows an encoder until rest.
+// single appends text as a zlib stream of its own: docs /events/gateway#payload-compression.
+func (p *packer) single(dst, text []byte) []byte {
+	buf := p.borrow()
+	p.out.to = buf
+	z, _ := p.zlib.Get().(*zlib.Writer)
+	if z == nil {
+		z, _ = zlib.NewWriterLevel(&p.out, zlib.BestSpeed) // fails only for a level that is none
+	}
+	z.Reset(&p.out)
+	z.Write(text)
+	z.Close()
+	p.zlib.Put(z)
+	p.out.to = nil
+	dst = appendFrame(dst, frameBinary, *buf)
+	p.giveBack(buf)
+	return dst
+}
+
+// deflate compresses text into the sink. An encoder is large and the history it needs is not, so a
+// connection keeps the history, and borrows an encoder until rest.
 func (p *packer) deflate(text []byte) {
 	if !p.begun {
 		p.begun = true
@@ -96,7 +125,7 @@ func (p *packer) deflate(text []byte) {
 	}
 	p.press.Write(text)
 	p.press.Flush()
-	if keep := zlibWindow - len(text); keep <= 0 {
+	if keep := zlibHistory - len(text); keep <= 0 {
 		p.past = append(p.past[:0], text[-keep:]...)
 	} else {
 		if len(p.past) > keep {

@@ -19,6 +19,12 @@ type Config struct {
 	// Rate is how many live events happen per second, over all shards that have a session. Each session
 	// gets those its intents cover. Default 0: none.
 	Rate float64
+	// Mix is what those events are: chatty, quiet, raid, every (each type about equally often), or weights, as in
+	// "MESSAGE_CREATE=45,TYPING_START=10". Default chatty.
+	Mix string
+	// Outage is the share of its guilds, 0 to 1, that a new session finds unavailable: a GUILD_DELETE comes in
+	// place of each GUILD_CREATE, which follows OutageLasts after READY. Default 0.
+	Outage float64
 	// MaxConcurrency is how many shards may identify within one IdentifySpacing. Default 1.
 	MaxConcurrency int
 	// Token is the bot token, without a prefix. Default "gatewaytest-token".
@@ -37,7 +43,8 @@ type Config struct {
 	GuildsPerShard int
 	// ShardMultiple, if set, is the number every shard count must be a multiple of, as for large bots.
 	ShardMultiple int
-	// ReplayEvents is how many dispatches of each session are kept for replay. Default 1024.
+	// ReplayEvents is how many dispatches of each session are kept for replay. Default 1024, or what two seconds
+	// of Rate bring the session if that is more.
 	ReplayEvents int
 	// ReplayWindow is how long a session outlives its connection. Default 180 s.
 	ReplayWindow time.Duration
@@ -47,6 +54,15 @@ type Config struct {
 	ReadyDelay time.Duration
 	// AckDelay holds every heartbeat ACK back. Default 0.
 	AckDelay time.Duration
+	// NudgeResume, if set, is how long after a RESUME at the wrong host, or over another query than the session
+	// began with, an op 7 follows. Discord only says that such a client is disconnected more often.
+	NudgeResume time.Duration
+	// ShuffleChunks sends the GUILD_MEMBERS_CHUNKs of a request in any order.
+	ShuffleChunks bool
+	// VoiceServerFirst answers op 4 by VOICE_SERVER_UPDATE, then VOICE_STATE_UPDATE. Discord promises no order.
+	VoiceServerFirst bool
+	// FullVoice makes every voice channel full for a bot without MOVE_MEMBERS: joining one gets no answer.
+	FullVoice bool
 	// SplitZlib cuts each compressed zlib-stream message into WebSocket messages of at most this many
 	// bytes. Default 0: never.
 	SplitZlib int
@@ -55,6 +71,9 @@ type Config struct {
 	// Listen is the address of NewServer's gateway host; the resume host takes a free port of the same
 	// address. Default "127.0.0.1:0".
 	Listen string
+	// Control adds the control API: HTTP at Server.Control, for tests in other languages. It answers programs of
+	// this machine only.
+	Control bool
 	// Record bounds what is kept for the test to read: client payloads in Received, and dispatches of
 	// one session in Issued. The newest stay. Default 4096.
 	Record int
@@ -62,12 +81,16 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// OutageLasts is how long Config.Outage keeps guilds from a session.
+const OutageLasts = 15 * time.Second
+
 // NoPrivileged, as Config.Intents, grants no privileged intent.
 const NoPrivileged uint64 = 1 << 63
 
 const (
 	bitGuilds         uint64 = 1 << 0
 	bitGuildMembers   uint64 = 1 << 1
+	bitVoiceStates    uint64 = 1 << 7
 	bitGuildPresences uint64 = 1 << 8
 	bitMessageContent uint64 = 1 << 15
 
@@ -86,6 +109,7 @@ func (cfg Config) withDefaults() (Config, error) {
 		{"Members", cfg.Members < 0},
 		{"Shards", cfg.Shards < 0},
 		{"Rate", !(cfg.Rate >= 0) || cfg.Rate > 1e7},
+		{"Outage", !(cfg.Outage >= 0 && cfg.Outage <= 1)},
 		{"MaxConcurrency", cfg.MaxConcurrency < 0},
 		{"HeartbeatInterval", cfg.HeartbeatInterval < 0},
 		{"IdentifySpacing", cfg.IdentifySpacing < 0},
@@ -96,12 +120,16 @@ func (cfg Config) withDefaults() (Config, error) {
 		{"ReplayWindow", cfg.ReplayWindow < 0},
 		{"ReadyDelay", cfg.ReadyDelay < 0},
 		{"AckDelay", cfg.AckDelay < 0},
+		{"NudgeResume", cfg.NudgeResume < 0},
 		{"SplitZlib", cfg.SplitZlib < 0},
 		{"Record", cfg.Record < 0},
 	} {
 		if f.bad {
 			return cfg, fmt.Errorf("gatewaytest: Config.%s is out of range", f.name)
 		}
+	}
+	if _, err := parseMix(cfg.Mix); err != nil {
+		return cfg, err
 	}
 	or(&cfg.Shards, 1)
 	or(&cfg.MaxConcurrency, 1)
@@ -111,7 +139,6 @@ func (cfg Config) withDefaults() (Config, error) {
 	or(&cfg.IdentifySpacing, 5*time.Second)
 	or(&cfg.SessionLimit, 1000)
 	or(&cfg.GuildsPerShard, 2500)
-	or(&cfg.ReplayEvents, 1024)
 	or(&cfg.ReplayWindow, 180*time.Second)
 	or(&cfg.Listen, "127.0.0.1:0")
 	or(&cfg.Record, 4096)

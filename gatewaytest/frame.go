@@ -139,14 +139,18 @@ func closeCode(payload []byte) (int, error) {
 		return 0, &frameError{1002, "close frame of one byte"}
 	}
 	code := int(binary.BigEndian.Uint16(payload))
-	// RFC 6455 section 7.4: these are reserved and never sent.
-	if code < 1000 || code > 4999 || code == 1004 || code == 1005 || code == 1006 || code == 1015 {
+	if !sendableCode(code) {
 		return code, &frameError{1002, fmt.Sprintf("close code %d must not be sent", code)}
 	}
 	if !utf8.Valid(payload[2:]) {
 		return code, &frameError{1007, "close reason is not UTF-8"}
 	}
 	return code, nil
+}
+
+// sendableCode says whether a close frame may name the code: RFC 6455 section 7.4 reserves some.
+func sendableCode(code int) bool {
+	return code >= 1000 && code <= 4999 && code != 1004 && code != 1005 && code != 1006 && code != 1015
 }
 
 // appendFrame appends one unmasked, unfragmented frame to dst.

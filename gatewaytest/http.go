@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -35,6 +36,11 @@ func (s *Server) handle(nc net.Conn, host string) {
 	r := bufio.NewReaderSize(limited, 1024)
 	req, err := http.ReadRequest(r)
 	if err != nil {
+		return
+	}
+	if s.cfg.Control && host != hostResume && strings.HasPrefix(req.URL.Path, controlPath) {
+		limited.N = 2*maxControl + maxHeader
+		s.control(nc, req)
 		return
 	}
 	if mute, down := s.unreachable(host); mute || down {

@@ -26,8 +26,13 @@ func (s *Server) identify(c *Conn, d json.RawMessage, now time.Time) {
 		c.shard = key.id
 	}
 	c.judgeIdentify(f)
-	if token != s.token {
+	if strings.TrimPrefix(token, "Bot ") != s.token { // Discord takes either form
 		c.close(4004, closeReason[4004])
+		return
+	}
+	compress, ok := f.boolean("compress")
+	if !ok && !f.null("compress") {
+		c.fault(4001, RulePayloadShape, "IDENTIFY compress is %.40s", f["compress"])
 		return
 	}
 	intents, ok := f.integer("intents")
@@ -51,7 +56,12 @@ func (s *Server) identify(c *Conn, d json.RawMessage, now time.Time) {
 		c.close(4010, closeReason[4010])
 		return
 	}
-	guilds := slices.DeleteFunc(slices.Clone(s.guilds), func(g uint64) bool { return !key.covers(g) })
+	var guilds []uint64
+	for _, g := range s.guilds {
+		if key.covers(g) {
+			guilds = append(guilds, g)
+		}
+	}
 	if len(guilds) > s.cfg.GuildsPerShard {
 		c.close(4011, closeReason[4011])
 		return
@@ -59,7 +69,7 @@ func (s *Server) identify(c *Conn, d json.RawMessage, now time.Time) {
 	if !s.admit(c, key, now) {
 		return
 	}
-	sess := &session{shard: key, intents: uint64(intents), large: largeThreshold(f), guilds: guilds}
+	sess := &session{shard: key, intents: uint64(intents), large: largeThreshold(f), compress: compress, guilds: guilds}
 	s.open(c, sess)
 	s.log.Info("gatewaytest: session", "shard", key.id, "of", key.count, "conn", c.id, "session", sess.id)
 	if s.cfg.ReadyDelay == 0 {
@@ -159,13 +169,9 @@ func (c *Conn) invalidate(resumable bool) {
 
 // ready issues READY: docs /events/gateway-events#ready. Called with s.mu held.
 func (s *Server) ready(sess *session, identify fields) {
-	type unavailable struct {
-		ID          string `json:"id"`
-		Unavailable bool   `json:"unavailable"`
-	}
-	guilds := make([]unavailable, len(sess.guilds))
+	guilds := make([]unavailableGuild, len(sess.guilds))
 	for i, id := range sess.guilds {
-		guilds[i] = unavailable{fmt.Sprint(id), true}
+		guilds[i] = unavailableGuild{fmt.Sprint(id), true}
 	}
 	d := map[string]any{
 		"v": 10, "user": s.world.botUser(), "user_settings": struct{}{}, "guilds": guilds,
@@ -180,9 +186,16 @@ func (s *Server) ready(sess *session, identify fields) {
 	if sess.intents&bitGuilds != 0 {
 		sess.unborn = slices.Clone(sess.guilds)
 		s.rng.Shuffle(len(sess.unborn), func(i, j int) { sess.unborn[i], sess.unborn[j] = sess.unborn[j], sess.unborn[i] })
+		sess.down = map[uint64]struct{}{}
 		sess.waiting = make(map[uint64]struct{}, len(sess.unborn))
 		for _, id := range sess.unborn {
 			sess.waiting[id] = struct{}{}
+			if s.rng.Float64() < s.cfg.Outage {
+				sess.down[id] = struct{}{}
+			}
+		}
+		if len(sess.down) > 0 {
+			s.later(OutageLasts, func() { s.outageOver(sess) })
 		}
 	}
 	s.issue(sess, "READY", mustJSON(d))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 )
 
 // NewServer serves on TCP, at Config.Listen and for resumes on a second port. Close ends it.
@@ -40,6 +41,9 @@ func NewServer(cfg Config) (*Server, error) {
 	}
 	s.url, s.resumeURL = ws+dialable(gateway.Addr()), ws+dialable(resume.Addr())
 	s.api = web + dialable(gateway.Addr()) + apiPath
+	if bound := gateway.Addr().(*net.TCPAddr).IP; s.cfg.Control && (bound.IsLoopback() || bound.IsUnspecified()) {
+		s.controlURL = web + dialable(gateway.Addr()) + strings.TrimSuffix(controlPath, "/")
+	}
 	s.client = &http.Client{Transport: transport}
 	s.routines.Go(s.keepTime)
 	s.accept(gateway, hostGateway, server)
@@ -76,7 +80,9 @@ func (s *Server) accept(l net.Listener, host string, secure *tls.Config) {
 				continue
 			}
 			failed = 0
-			if _, down := s.unreachable(host); down || !s.hold(nc) {
+			// The control API stays there when the gateway on the same port is down.
+			_, down := s.unreachable(host)
+			if down && !(host == hostGateway && s.cfg.Control) || !s.hold(nc) {
 				reset(nc)
 				continue
 			}

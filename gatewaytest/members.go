@@ -132,7 +132,14 @@ func (s *Server) chunks(c *Conn, guild uint64, nonce string, found []foundMember
 		present = s.listOf(guild, "presences")
 	}
 	count := max(1, (len(found)+membersPerChunk-1)/membersPerChunk)
-	for i := range count {
+	order := make([]int, count)
+	for i := range order {
+		order[i] = i
+	}
+	if s.cfg.ShuffleChunks {
+		s.rng.Shuffle(count, func(i, j int) { order[i], order[j] = order[j], order[i] })
+	}
+	for _, i := range order {
 		part := found[min(len(found), i*membersPerChunk):min(len(found), (i+1)*membersPerChunk)]
 		members, ids := make([]json.RawMessage, len(part)), map[uint64]bool{}
 		for j, m := range part {

@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -252,8 +254,17 @@ func relogin(t testing.TB, s *Server, session string, seq any) *player {
 	t.Helper()
 	p := dial(t, s, s.ResumeURL(), goodQuery)
 	p.want("op 10")
-	p.send(6, map[string]any{"token": s.cfg.Token, "session_id": session, "seq": seq})
+	p.send(6, map[string]any{"token": s.Token(), "session_id": session, "seq": seq})
 	return p
+}
+
+// stays waits ten seconds in which the server says nothing and leaves the connection open.
+func (p *player) stays() {
+	p.t.Helper()
+	p.nc.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if b, err := p.r.ReadByte(); !errors.Is(err, os.ErrDeadlineExceeded) {
+		p.t.Errorf("got byte %#x, %v; want silence", b, err)
+	}
 }
 
 // rulesOf lists the distinct rules broken so far.

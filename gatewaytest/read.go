@@ -56,7 +56,7 @@ func (c *Conn) receiveClose(payload []byte) bool {
 		c.violation(RuleWebSocket, "%s", err)
 		echo = 1002
 	}
-	c.s.received.add(Payload{At: time.Now(), Conn: c.id, Host: c.host, Shard: c.shard, Op: OpClose, Close: code})
+	c.s.take(Payload{At: time.Now(), Conn: c.id, Host: c.host, Shard: c.shard, Op: OpClose, Close: code})
 	// docs /events/gateway#initiating-a-disconnect: 1000 and 1001 end the session, but the echo of a
 	// close the server began says nothing.
 	if (code == 1000 || code == 1001) && !(c.closing && c.closeWith == code) && c.sess != nil && !c.muted {
@@ -109,7 +109,7 @@ func (c *Conn) judge(typ byte, data []byte, now time.Time) *incoming {
 		if shard < 0 {
 			shard = c.s.namedShard(op, d)
 		}
-		c.s.received.add(Payload{At: now, Conn: c.id, Host: c.host, Shard: shard, Op: op, Data: d})
+		c.s.take(Payload{At: now, Conn: c.id, Host: c.host, Shard: shard, Op: op, Data: d})
 	}
 	if c.muted {
 		if err == nil && op == opHeartbeat {

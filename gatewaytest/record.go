@@ -27,6 +27,54 @@ func (s *Server) Received() []Payload {
 	return s.received.all()
 }
 
+// Await waits until a client has sent a payload with this opcode, or OpClose, that no Await has returned before, and
+// returns it. It gives up after that time, and when the server ends. Payloads that Received has let go of, it has
+// too.
+func (s *Server) Await(op int, within time.Duration) (Payload, bool) {
+	late := time.NewTimer(within)
+	defer late.Stop()
+	for waiting := true; ; {
+		s.mu.Lock()
+		p, ok := s.unawaited(op)
+		if s.news == nil {
+			s.news = make(chan struct{})
+		}
+		news := s.news
+		s.mu.Unlock()
+		if ok || !waiting {
+			return p, ok
+		}
+		select {
+		case <-news:
+		case <-late.C:
+			waiting = false
+		case <-s.done:
+			waiting = false
+		}
+	}
+}
+
+// unawaited is called with s.mu held.
+func (s *Server) unawaited(op int) (Payload, bool) {
+	first := s.received.first()
+	for i, p := range s.received.from(s.awaited[op]) {
+		if p.Op == op {
+			s.awaited[op] = max(first, s.awaited[op]) + int64(i) + 1
+			return p, true
+		}
+	}
+	return Payload{}, false
+}
+
+// take adds what a client sent to Received. Called with s.mu held.
+func (s *Server) take(p Payload) {
+	s.received.add(p)
+	if s.news != nil {
+		close(s.news)
+		s.news = nil
+	}
+}
+
 // Issued is one dispatch a session was issued, whether or not a connection was there to carry it.
 type Issued struct {
 	Seq  int64
@@ -82,10 +130,12 @@ type ring[T any] struct {
 	max     int
 	items   []T
 	next    int // the oldest, once full
-	dropped T   // the item the last add pushed out
+	added   int64
+	dropped T // the item the last add pushed out
 }
 
 func (r *ring[T]) add(item T) {
+	r.added++
 	if len(r.items) < r.max {
 		r.items = append(r.items, item)
 		return
@@ -95,8 +145,17 @@ func (r *ring[T]) add(item T) {
 	r.next = (r.next + 1) % r.max
 }
 
-func (r *ring[T]) all() []T {
-	out := make([]T, 0, len(r.items))
-	out = append(out, r.items[r.next:]...)
-	return append(out, r.items[:r.next]...)
+// first is the number of the oldest item, counted from 0.
+func (r *ring[T]) first() int64 { return r.added - int64(len(r.items)) }
+
+func (r *ring[T]) all() []T { return r.from(0) }
+
+// from returns the items numbered n and up, oldest first.
+func (r *ring[T]) from(n int64) []T {
+	skip := int(min(max(n-r.first(), 0), int64(len(r.items))))
+	out := make([]T, 0, len(r.items)-skip)
+	for i := skip; i < len(r.items); i++ {
+		out = append(out, r.items[(r.next+i)%len(r.items)])
+	}
+	return out
 }

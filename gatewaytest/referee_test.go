@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ type foul struct {
 	cfg   Config
 	play  func(t *testing.T, s *Server)
 	rules string // broken, space separated
+	fate  string // of the sessions there are: kept, dead, or none
 }
 
 // after logs in, does one thing, and reads until the server prints want.
@@ -58,7 +60,7 @@ func sending(op int, d any) func(*testing.T, *Server) {
 
 func TestEveryRuleIsWatched(t *testing.T) {
 	seen := map[string]bool{}
-	for _, f := range fouls {
+	for _, f := range slices.Concat(fouls, blunders) {
 		t.Run(f.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := NewMemoryServer(f.cfg)
@@ -69,6 +71,9 @@ func TestEveryRuleIsWatched(t *testing.T) {
 				slices.Sort(want)
 				if !slices.Equal(got, want) {
 					t.Errorf("broken rules: got %v, want %v\n%v", got, want, s.Violations()[:min(5, len(s.Violations()))])
+				}
+				if got := fate(t, s); got != f.fate {
+					t.Errorf("session: got %s, want %s", got, f.fate)
 				}
 			})
 		})
@@ -81,6 +86,38 @@ func TestEveryRuleIsWatched(t *testing.T) {
 			t.Errorf("no foul breaks rule %q", rule)
 		}
 	}
+}
+
+// fate cuts what is open and resumes every session there ever was.
+func fate(t *testing.T, s *Server) string {
+	for _, c := range s.Conns() {
+		c.Cut()
+	}
+	synctest.Wait()
+	s.mu.Lock()
+	seqs := map[string]int64{}
+	for id := range s.ledgers {
+		seqs[id] = 1
+		if sess := s.sessions[id]; sess != nil {
+			seqs[id] = sess.seq
+		}
+	}
+	s.mu.Unlock()
+	fates := map[string]bool{}
+	for id, seq := range seqs {
+		switch m := relogin(t, s, id, seq).next(); {
+		case m.T != nil && *m.T == "RESUMED":
+			fates["kept"] = true
+		case m.String() == "op 9 false":
+			fates["dead"] = true
+		default:
+			fates[m.String()] = true
+		}
+	}
+	if len(fates) == 0 {
+		return "none"
+	}
+	return strings.Join(slices.Sorted(maps.Keys(fates)), " and ")
 }
 
 // declaredRules reads the Rule constants from the source, so that a new one cannot go untested.

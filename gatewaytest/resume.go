@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -25,10 +26,11 @@ func (s *Server) resume(c *Conn, d json.RawMessage, now time.Time) {
 	if sess != nil {
 		c.shard = sess.shard.id
 	}
-	if c.host == hostGateway && !s.resumeTrouble(now) {
+	misplaced := c.host == hostGateway && !s.resumeTrouble(now)
+	if misplaced {
 		c.violation(RuleResumeHost, "RESUME at the base host")
 	}
-	if token != s.token {
+	if strings.TrimPrefix(token, "Bot ") != s.token { // Discord takes either form
 		c.close(4004, closeReason[4004])
 		return
 	}
@@ -49,6 +51,7 @@ func (s *Server) resume(c *Conn, d json.RawMessage, now time.Time) {
 		return
 	}
 	if c.query != sess.query {
+		misplaced = true
 		c.violation(RuleResumeQuery, "RESUME over %q, the session began over %q", c.query, sess.query)
 	}
 	if seq < sess.log.base {
@@ -62,6 +65,11 @@ func (s *Server) resume(c *Conn, d json.RawMessage, now time.Time) {
 	s.attach(c, sess, seq)
 	s.log.Info("gatewaytest: resumed", "shard", sess.shard.id, "conn", c.id, "session", sess.id, "missed", sess.seq-seq)
 	s.issue(sess, "RESUMED", json.RawMessage(`{"_trace":["gatewaytest"]}`))
+	if misplaced && s.cfg.NudgeResume > 0 {
+		s.later(s.cfg.NudgeResume, func() {
+			c.send(outgoing{kind: outText, op: opReconnect, body: appendPayload(nil, opReconnect, json.RawMessage("null"))})
+		})
+	}
 }
 
 // trouble notes that the resume host has failed a client. Called with s.mu held.

@@ -2,11 +2,13 @@ package gatewaytest
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -18,7 +20,7 @@ type Server struct {
 	log    *slog.Logger
 	client *http.Client
 
-	url, resumeURL, api string
+	url, resumeURL, api, controlURL string
 
 	memory    *network // nil on TCP
 	listeners []net.Listener
@@ -37,6 +39,7 @@ type Server struct {
 	token    string
 	world    *world
 	guilds   []uint64
+	statuses map[uint64]json.RawMessage // of voice channels that have one
 	rng      *rand.Rand
 	conns    []*Conn // open, oldest first
 	accepted int
@@ -61,6 +64,8 @@ type Server struct {
 
 	rules      []*Rule
 	received   ring[Payload]
+	awaited    map[int]int64 // by opcode: the number of the payload from which on none has been returned
+	news       chan struct{} // closed by the next payload; nil if nobody waits
 	ledgers    map[string]*ledger
 	retired    ring[string]
 	violations []Violation
@@ -74,16 +79,17 @@ func newServer(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := newWorld(worldConfig{Seed: cfg.Seed, Guilds: cfg.Guilds, MembersPerGuild: cfg.Members})
+	w := newWorld(worldConfig{Seed: cfg.Seed, Guilds: cfg.Guilds, MembersPerGuild: cfg.Members, Mix: cfg.Mix})
 	s := &Server{
 		cfg: cfg, log: cfg.Logger,
 		done:    make(chan struct{}),
 		sockets: map[net.Conn]struct{}{}, down: map[string]bool{}, mute: map[string]bool{},
 		token: cfg.Token, world: w, guilds: w.guildIDs(), rng: rand.New(rand.NewPCG(cfg.Seed, 0x676174657761)),
+		statuses: map[uint64]json.RawMessage{},
 		sessions: map[string]*session{}, routes: map[shardKey][]*session{}, counts: map[int]int{},
 		identified: map[int]time.Time{}, dayBegan: time.Now(), memberList: map[uint64]time.Time{},
-		received: ring[Payload]{max: cfg.Record},
-		ledgers:  map[string]*ledger{}, retired: ring[string]{max: maxLedgers},
+		received: ring[Payload]{max: cfg.Record}, awaited: map[int]int64{},
+		ledgers: map[string]*ledger{}, retired: ring[string]{max: maxLedgers},
 		allowed: map[string]bool{},
 	}
 	s.timer = time.NewTimer(time.Hour)
@@ -103,6 +109,9 @@ func NewMemoryServer(cfg Config) *Server {
 	s.memory = newNetwork()
 	s.url, s.resumeURL = "ws://gateway.discord.test", "ws://resume.discord.test"
 	s.api = "http://discord.test" + apiPath
+	if cfg.Control {
+		s.controlURL = "http://discord.test" + strings.TrimSuffix(controlPath, "/")
+	}
 	s.client = &http.Client{Transport: &http.Transport{DialContext: s.memory.dial, DisableKeepAlives: true}}
 	s.routines.Go(s.keepTime)
 	s.accept(s.memory.listen("gateway.discord.test"), hostGateway, nil)

@@ -2,17 +2,19 @@ package gatewaytest
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 )
 
 // session is one log of numbered dispatches and who reads it. Guarded by Server.mu.
 type session struct {
-	id      string
-	shard   shardKey
-	intents uint64
-	large   int   // large_threshold
-	query   query // of the connection that identified
+	id       string
+	shard    shardKey
+	intents  uint64
+	large    int   // large_threshold
+	query    query // of the connection that identified
+	compress bool  // asked for in IDENTIFY
 
 	seq  int64 // last issued
 	sent int64 // highest handed to a connection: what the client may know
@@ -24,7 +26,9 @@ type session struct {
 
 	guilds  []uint64            // of this shard
 	unborn  []uint64            // their GUILD_CREATE is still to come, in this order
-	waiting map[uint64]struct{} // the same as a set
+	waiting map[uint64]struct{} // the same as a set, and those in absent
+	down    map[uint64]struct{} // unavailable until the outage is over
+	absent  []uint64            // of those, what the session has been told so far
 	ledger  *ledger
 }
 
@@ -82,17 +86,26 @@ func (s *Server) ExpireSessions() {
 // whatever its intents. data is a json.RawMessage or anything json.Marshal takes; it panics on what
 // json.Marshal refuses, as a test's mistake.
 func (s *Server) Dispatch(shard int, typ string, data any) {
-	body := mustJSON(data)
+	s.dispatch(typ, mustJSON(data), func(key shardKey) bool { return key.id == shard })
+}
+
+// dispatch issues an event to the sessions of some shards, and says to how many.
+func (s *Server) dispatch(typ string, body json.RawMessage, to func(shardKey) bool) (sessions int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	for key := range s.counts {
-		for _, sess := range slices.Clone(s.routes[shardKey{shard, key}]) {
+	for key, routed := range s.routes {
+		if !to(key) {
+			continue
+		}
+		for _, sess := range slices.Clone(routed) {
 			if sess.seq > 0 && !s.expired(sess, now) {
 				s.issue(sess, typ, body)
+				sessions++
 			}
 		}
 	}
+	return sessions
 }
 
 // issue numbers a dispatch and leaves it in the session's log. Called with s.mu held.
@@ -100,7 +113,7 @@ func (s *Server) issue(sess *session, typ string, body json.RawMessage) {
 	sess.seq++
 	sess.log.push(logEntry{typ: typ, body: body})
 	sess.ledger.add(typ)
-	over := sess.log.len() - s.cfg.ReplayEvents
+	over := sess.log.len() - s.kept(sess)
 	if c := sess.conn; c != nil {
 		// A replay may need all of the log, so what is left of it does not count.
 		over -= int(max(0, c.replay-c.cursor))
@@ -121,14 +134,42 @@ func (s *Server) issue(sess *session, typ string, body json.RawMessage) {
 	}
 }
 
+// kept is how many dispatches a session's log has room for.
+func (s *Server) kept(sess *session) int {
+	if s.cfg.ReplayEvents > 0 {
+		return s.cfg.ReplayEvents
+	}
+	return max(1024, int(2*s.cfg.Rate)/sess.shard.count)
+}
+
 // birth issues the next GUILD_CREATE the session still waits for. Called with s.mu held.
 func (s *Server) birth(sess *session) {
 	id := sess.unborn[0]
 	if sess.unborn = sess.unborn[1:]; len(sess.unborn) == 0 {
 		sess.unborn = nil
 	}
+	if _, down := sess.down[id]; down {
+		sess.absent = append(sess.absent, id)
+		s.issue(sess, "GUILD_DELETE", mustJSON(unavailableGuild{fmt.Sprint(id), true}))
+		return
+	}
 	delete(sess.waiting, id)
 	s.issue(sess, "GUILD_CREATE", s.world.guildCreate(id, sess.intents, sess.large))
+}
+
+// outageOver lets the guilds that a session began without come back. Called with s.mu held.
+func (s *Server) outageOver(sess *session) {
+	sess.unborn = append(sess.unborn, sess.absent...)
+	sess.down, sess.absent = nil, nil
+	if sess.conn != nil {
+		sess.conn.turn.Signal()
+	}
+}
+
+// unavailableGuild is docs /resources/guild#unavailable-guild-object.
+type unavailableGuild struct {
+	ID          string `json:"id"`
+	Unavailable bool   `json:"unavailable"`
 }
 
 // open adds a new session held by c. Called with s.mu held.

@@ -285,7 +285,7 @@ func TestAcceptedIdentifies(t *testing.T) {
 		want   string
 	}{
 		{"wrong token", Config{}, []any{"token", "x"}, "close 4004"},
-		{"prefixed token", Config{}, []any{"token", "Bot gatewaytest-token"}, "close 4004"},
+		{"prefixed token", Config{}, []any{"token", "Bot gatewaytest-token"}, "READY 1"},
 		{"intent not granted", Config{Intents: NoPrivileged}, nil, "close 4014"},
 		{"one intent not granted", Config{Intents: 1 << 1}, []any{"intents", 1<<1 | 1<<15}, "close 4014"},
 		{"granted", Config{Intents: 1 << 1}, []any{"intents", 1 << 1}, "READY"},

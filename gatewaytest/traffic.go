@@ -85,8 +85,9 @@ func (s *Server) coveredGuild() uint64 {
 }
 
 // publish issues an event to the sessions it is for: docs /events/gateway#sharding for the shard,
-// #gateway-intents for the intents. Called with s.mu held.
-func (s *Server) publish(ev worldEvent) {
+// #gateway-intents for the intents. It says to how many. Called with s.mu held.
+func (s *Server) publish(ev worldEvent) (sessions int) {
+	s.noteStatus(ev)
 	for count := range s.counts {
 		// What belongs to no guild belongs to shard 0.
 		key := shardKey{int((ev.Guild >> 22) % uint64(count)), count}
@@ -98,10 +99,15 @@ func (s *Server) publish(ev worldEvent) {
 				continue
 			}
 			body := ev.Body
+			if ev.Type == "GUILD_CREATE" {
+				body = s.world.guildCreate(ev.Guild, sess.intents, sess.large)
+			}
 			if sess.intents&bitMessageContent == 0 && ev.Blank != nil {
 				body = ev.Blank
 			}
 			s.issue(sess, ev.Type, body)
+			sessions++
 		}
 	}
+	return sessions
 }

@@ -78,9 +78,10 @@ func (c *Conn) agree(q url.Values) {
 		c.fault(4002, RuleEncoding, "encoding is %.20q, only json is served", c.query.encoding)
 		return
 	}
+	c.pack = packer{split: c.s.cfg.SplitZlib, presses: &c.s.presses}
 	switch c.query.compress {
 	case "", compressZlib, compressZstd:
-		c.pack = packer{mode: c.query.compress, split: c.s.cfg.SplitZlib, presses: &c.s.presses}
+		c.pack.mode = c.query.compress
 	default:
 		c.violation(RuleCompress, "compress is %.20q", c.query.compress)
 	}

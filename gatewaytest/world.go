@@ -1,9 +1,6 @@
 package gatewaytest
 
-import (
-	"encoding/json"
-	"time"
-)
+import "encoding/json"
 
 // worldConfig says how large a world is. The same configuration and the same calls make the same bytes.
 type worldConfig struct {
@@ -12,6 +9,8 @@ type worldConfig struct {
 	// MembersPerGuild is the number of members every guild starts with, the bot included. 0 makes most guilds small and
 	// one in ten large.
 	MembersPerGuild int
+	// Mix is what happens how often, in the words of parseMix. "" is "chatty".
+	Mix string
 }
 
 // world is guilds and the life in them, made from a seed. It is data: no goroutine, no lock, no clock, no I/O. One goroutine at a time may use it.
@@ -26,9 +25,16 @@ type world struct {
 	index      map[uint64]int
 	guilds     []*worldGuild // nil until first looked at
 	dms        worldPrivate
+	shop       worldShop
 	lastID     uint64
+	recalled   int64 // how many messages from before the first event have come up
 	now        int64 // of the event in the making, ms since 1970
 	j          worldJSON
+
+	mix   mix
+	burst worldBurst
+	news  []worldNews
+	down  []*worldGuild // in an outage, the oldest first
 }
 
 // worldEvent is one dispatch, before anyone has been chosen to receive it.
@@ -36,7 +42,7 @@ type worldEvent struct {
 	Type    string
 	Guild   uint64          // 0: of no guild, goes to shard 0
 	Intents uint64          // a session gets the event if it has any of these bits; 0 = always sent
-	Body    json.RawMessage // as a session with MESSAGE_CONTENT and all other intents sees it
+	Body    json.RawMessage // as a session with MESSAGE_CONTENT and all other intents sees it; of GUILD_CREATE, guildCreate has the other views
 	Blank   json.RawMessage // as a session without MESSAGE_CONTENT sees it; nil = same as Body
 }
 
@@ -44,6 +50,11 @@ type worldEvent struct {
 const (
 	worldIntentGuilds          = 1 << 0
 	worldIntentMembers         = 1 << 1
+	worldIntentModeration      = 1 << 2
+	worldIntentExpressions     = 1 << 3
+	worldIntentIntegrations    = 1 << 4
+	worldIntentWebhooks        = 1 << 5
+	worldIntentInvites         = 1 << 6
 	worldIntentVoiceStates     = 1 << 7
 	worldIntentPresences       = 1 << 8
 	worldIntentMessages        = 1 << 9
@@ -52,6 +63,11 @@ const (
 	worldIntentDirectMessages  = 1 << 12
 	worldIntentDirectReactions = 1 << 13
 	worldIntentDirectTyping    = 1 << 14
+	worldIntentScheduledEvents = 1 << 16
+	worldIntentRules           = 1 << 20
+	worldIntentExecution       = 1 << 21
+	worldIntentPolls           = 1 << 24
+	worldIntentDirectPolls     = 1 << 25
 )
 
 const (
@@ -67,8 +83,14 @@ func worldSnowflake(ms int64, low uint64) uint64 {
 	return uint64(max(ms-worldEpoch, 0))<<22 | low&(1<<22-1)
 }
 
+// newWorld makes a world. It panics if cfg.Mix is not one that parseMix takes.
 func newWorld(cfg worldConfig) *world {
+	m, err := parseMix(cfg.Mix)
+	if err != nil {
+		panic(err.Error())
+	}
 	w := &world{
+		mix:    m,
 		cfg:    cfg,
 		dice:   worldDiceFrom(cfg.Seed, 1),
 		ids:    make([]uint64, cfg.Guilds),
@@ -94,6 +116,7 @@ func newWorld(cfg worldConfig) *world {
 	}
 	w.activities = newWorldActivities(d, func() uint64 { return worldSnowflake(worldDawn-int64(1+d.IntN(1e9)), d.Uint64()) })
 	w.dms.build(w, d)
+	w.shop.build(w, d)
 	return w
 }
 
@@ -128,64 +151,6 @@ func (w *world) guild(id uint64) *worldGuild {
 func (w *world) newID() uint64 {
 	w.lastID = max(worldSnowflake(w.now, 0), w.lastID+1)
 	return w.lastID
-}
-
-// worldLife is what happens in a guild and how often, in thousandths. What is impossible at the moment becomes a message.
-var worldLife = []struct {
-	weight int
-	act    func(*world, *worldGuild) (worldEvent, bool)
-}{
-	{448, (*world).messageCreate},
-	{165, (*world).presenceUpdate},
-	{125, (*world).typingStart},
-	{60, (*world).reactionAdd},
-	{55, (*world).voiceStateUpdate},
-	{40, (*world).messageUpdate},
-	{20, (*world).memberUpdate},
-	{16, (*world).messageDelete},
-	{15, (*world).reactionRemove},
-	{14, (*world).interactionCreate},
-	{10, (*world).memberAdd},
-	{10, (*world).memberRemove},
-	{5, (*world).threadCreate},
-	{4, (*world).threadUpdate},
-	{1, (*world).threadDelete},
-	{4, (*world).channelUpdate},
-	{2, (*world).channelCreate},
-	{2, (*world).channelDelete},
-	{3, (*world).roleUpdate},
-	{1, (*world).guildUpdate},
-}
-
-// next makes one believable live event somewhere in the world and changes the world accordingly.
-func (w *world) next(now time.Time) worldEvent {
-	if len(w.ids) == 0 || w.dice.oneIn(40) {
-		w.now = now.UnixMilli()
-		return w.dms.next(w)
-	}
-	// A few guilds are busy, most are quiet.
-	at := w.dice.Float64()
-	return w.nextIn(w.ids[int(at*at*float64(len(w.ids)))], now)
-}
-
-// nextIn is next within one guild. For a guild that is not in guildIDs it returns an event without a Type.
-func (w *world) nextIn(guild uint64, now time.Time) worldEvent {
-	g := w.guild(guild)
-	if g == nil {
-		return worldEvent{}
-	}
-	w.now = now.UnixMilli()
-	n := w.dice.IntN(1000)
-	for _, life := range worldLife {
-		if n -= life.weight; n < 0 {
-			if e, ok := life.act(w, g); ok {
-				return e
-			}
-			break
-		}
-	}
-	e, _ := w.messageCreate(g)
-	return e
 }
 
 // start opens the object of an event's body.

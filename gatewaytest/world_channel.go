@@ -1,5 +1,7 @@
 package gatewaytest
 
+import "slices"
+
 // Channel types (docs /resources/channel#channel-object-channel-types).
 const (
 	worldGuildText     = 0
@@ -13,6 +15,9 @@ const (
 	worldForum         = 15
 	worldMedia         = 16
 )
+
+// worldMostNew is how many channels, and roles, a guild may have beyond those it began with.
+const worldMostNew = 6
 
 // worldChannel is a channel of a guild, a thread, or a direct message channel.
 type worldChannel struct {
@@ -37,6 +42,7 @@ type worldChannel struct {
 	tags        []uint64
 	thread      *worldThread
 	recipient   *worldUser // of a DM
+	started     int64      // of a voice channel: since when there is talk, in s since 1970; 0 for not
 }
 
 // worldOverwrite is docs /resources/channel#overwrite-object.
@@ -205,7 +211,7 @@ func (w *world) channelEvent(t string, g *worldGuild, ch *worldChannel) worldEve
 }
 
 func (w *world) channelCreate(g *worldGuild) (worldEvent, bool) {
-	if len(g.channels) >= g.fixed+6 {
+	if len(g.channels) >= g.fixed+worldMostNew {
 		return worldEvent{}, false
 	}
 	kind := worldPick(w.dice, []int{worldGuildText, worldGuildText, worldGuildText, worldAnnouncement, worldGuildVoice, worldForum, worldGuildCategory})
@@ -256,5 +262,6 @@ func (w *world) channelDelete(g *worldGuild) (worldEvent, bool) {
 	g.channels = append(g.channels[:at], g.channels[at+1:]...)
 	g.dropThreads(func(t *worldChannel) bool { return t.parent == ch.id })
 	g.forget(ch)
+	g.extras.invites = slices.DeleteFunc(g.extras.invites, func(v worldInvite) bool { return v.channel == ch.id })
 	return w.channelEvent("CHANNEL_DELETE", g, ch), true
 }

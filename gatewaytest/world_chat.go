@@ -25,6 +25,14 @@ func (w *world) room(g *worldGuild) *worldChannel {
 }
 
 func (w *world) typingStart(g *worldGuild) (worldEvent, bool) {
+	if g == nil {
+		ch := worldPick(w.dice, w.dms.channels)
+		j := w.start()
+		j.id("channel_id", ch.id)
+		j.id("user_id", ch.recipient.id)
+		j.num("timestamp", w.now/1000)
+		return w.finish("TYPING_START", nil, worldIntentDirectTyping), true
+	}
 	m := w.human(g)
 	g.typing = worldTyping{member: m, channel: w.room(g)}
 	j := w.start()
@@ -42,6 +50,9 @@ func (w *world) typingStart(g *worldGuild) (worldEvent, bool) {
 
 // messageCreate is always possible.
 func (w *world) messageCreate(g *worldGuild) (worldEvent, bool) {
+	if g == nil {
+		return w.dms.create(w), true
+	}
 	m := w.newMessage()
 	m.guild = g
 	if g.typing.member != nil && !w.dice.oneIn(4) {
@@ -111,9 +122,17 @@ func (w *world) writeMessageEvent(m *worldMessage, blank bool) {
 	}
 }
 
+// recent are the newest messages of a guild or, if g is nil, of all direct messages.
+func (w *world) recent(g *worldGuild) *worldRing {
+	if g == nil {
+		return &w.dms.recent
+	}
+	return &g.recent
+}
+
 func (w *world) messageUpdate(g *worldGuild) (worldEvent, bool) {
-	m := g.recent.find(w.dice, func(m *worldMessage) bool {
-		return m.author == nil || g.byUser[m.author.id] != nil
+	m := w.recent(g).find(w.dice, func(m *worldMessage) bool {
+		return g == nil || m.author == nil || g.byUser[m.author.id] != nil
 	})
 	if m == nil {
 		return worldEvent{}, false
@@ -128,9 +147,7 @@ func (w *world) edit(m *worldMessage) {
 	d := w.dice
 	switch {
 	case m.flags&(1<<13|1<<14) != 0 || m.poll != nil || m.kind != worldMessageDefault && m.kind != worldMessageReply || d.oneIn(4):
-		if m.pinned = !m.pinned; m.pinned {
-			m.channel.lastPin = w.now
-		}
+		w.pin(m)
 	case m.embeds == nil && d.oneIn(4):
 		m.content += " https://example.com/" + worldPick(d, worldLast)
 		m.embeds, m.edited = d.embeds(w.now), w.now
@@ -141,19 +158,52 @@ func (w *world) edit(m *worldMessage) {
 }
 
 func (w *world) messageDelete(g *worldGuild) (worldEvent, bool) {
-	m := g.recent.pick(w.dice)
+	m := w.recent(g).pick(w.dice)
 	if m == nil {
 		return worldEvent{}, false
 	}
-	g.gone = worldReference{message: m.id, channel: m.channel.id, guild: g.id}
-	if c := g.lastCommand.message; c != nil && c.id == m.id {
-		g.lastCommand = worldCommand{}
+	w.erase(g, m)
+	j := w.start()
+	j.id("id", m.id)
+	j.id("channel_id", m.channel.id)
+	if g == nil {
+		return w.finish("MESSAGE_DELETE", nil, worldIntentDirectMessages), true
 	}
-	return w.erase(m, &g.recent), true
+	j.id("guild_id", g.id)
+	return w.finish("MESSAGE_DELETE", g, worldIntentMessages), true
 }
 
-// erase deletes a message; whoever had answered it keeps a null.
-func (w *world) erase(m *worldMessage, ring *worldRing) worldEvent {
+// messageDeleteBulk deletes at least two messages of one channel, as a moderator does.
+func (w *world) messageDeleteBulk(g *worldGuild) (worldEvent, bool) {
+	first := g.recent.pick(w.dice)
+	if first == nil {
+		return worldEvent{}, false
+	}
+	var gone []*worldMessage
+	for _, m := range g.recent.all {
+		if m.channel == first.channel {
+			gone = append(gone, m)
+		}
+	}
+	if len(gone) < 2 {
+		return worldEvent{}, false
+	}
+	gone = gone[w.dice.IntN(len(gone)-1):]
+	j := w.start()
+	j.arr("ids")
+	for _, m := range gone {
+		j.idElem(m.id)
+		w.erase(g, m)
+	}
+	j.end(']')
+	j.id("channel_id", first.channel.id)
+	j.id("guild_id", g.id)
+	return w.finish("MESSAGE_DELETE_BULK", g, worldIntentMessages), true
+}
+
+// erase forgets a message; whoever had answered it keeps a null.
+func (w *world) erase(g *worldGuild, m *worldMessage) {
+	ring := w.recent(g)
 	ring.drop(func(o *worldMessage) bool { return o == m })
 	for _, o := range ring.all {
 		if o.answer == worldAnswerThere && o.reference.message == m.id {
@@ -163,12 +213,38 @@ func (w *world) erase(m *worldMessage, ring *worldRing) worldEvent {
 	if t := m.channel.thread; t != nil {
 		t.messages = max(t.messages-1, 0)
 	}
-	j := w.start()
-	j.id("id", m.id)
-	j.id("channel_id", m.channel.id)
-	if m.guild == nil {
-		return w.finish("MESSAGE_DELETE", nil, worldIntentDirectMessages)
+	if g == nil {
+		return
 	}
-	j.id("guild_id", m.guild.id)
-	return w.finish("MESSAGE_DELETE", m.guild, worldIntentMessages)
+	g.gone = worldReference{message: m.id, channel: m.channel.id, guild: g.id}
+	if c := g.lastCommand.message; c != nil && c.id == m.id {
+		g.lastCommand = worldCommand{}
+	}
+}
+
+// recall brings back two messages from before the first event, with a poll and with a reaction, for whoever wants to
+// change what nobody has sent yet.
+func (w *world) recall(g *worldGuild) {
+	d := w.dice
+	var author *worldUser
+	var ch *worldChannel
+	if g != nil {
+		author, ch = g.members[1].user, g.channels[1]
+	} else {
+		ch = worldPick(d, w.dms.channels)
+		author = ch.recipient
+	}
+	for i := range 2 {
+		w.recalled++
+		sent := worldBirth - 86_400_000 + w.recalled%86_400_000
+		m := &worldMessage{id: worldSnowflake(sent, uint64(w.recalled)), guild: g, channel: ch, author: author, sent: sent, open: g == nil}
+		w.plain(g, m)
+		if i == 0 {
+			m.content, m.poll = "", d.poll(w.now)
+			m.poll.votes = []worldVote{{author.id, 1}}
+		} else {
+			m.reactions = []worldReaction{{emoji: worldEmoji{name: worldPick(d, worldEmojiChars)}, users: []uint64{author.id}}}
+		}
+		w.recent(g).push(m)
+	}
 }

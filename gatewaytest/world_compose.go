@@ -88,7 +88,7 @@ func (w *world) sticker(g *worldGuild, m *worldMessage) bool {
 	s := worldSticker{id: 749054660769218631, name: "Wave", format: 3}
 	owner := g
 	if g != nil && len(g.extras.stickers) > 0 && d.oneIn(2) {
-		s = worldPick(d, g.extras.stickers)
+		s = worldPick(d, g.extras.stickers).worldSticker
 	} else {
 		owner = nil
 	}
@@ -225,7 +225,7 @@ func (w *world) notice(g *worldGuild, m *worldMessage) bool {
 		if pinned == nil {
 			return false
 		}
-		pinned.pinned, m.channel.lastPin = true, w.now
+		w.pin(pinned)
 		m.kind, m.reference = worldMessagePin, worldReference{message: pinned.id, channel: m.channel.id, guild: g.id}
 	case 2:
 		if len(g.threads) == 0 {

@@ -163,46 +163,6 @@ func worldApplication(id uint64, name, icon string) []byte {
 	})
 }
 
-// poll writes docs /resources/poll#poll-object.
-func (d worldDice) poll(now int64) []byte {
-	return worldObject(func(j *worldJSON) {
-		j.obj("question")
-		j.str("text", d.sentence())
-		j.end('}')
-		j.arr("answers")
-		n := d.between(2, 5)
-		for i := range n {
-			j.open('{')
-			j.num("answer_id", int64(i+1))
-			j.obj("poll_media")
-			j.str("text", worldPick(d, worldGames))
-			if d.oneIn(2) {
-				j.obj("emoji")
-				worldEmoji{name: worldPick(d, worldEmojiChars)}.write(j)
-				j.end('}')
-			}
-			j.end('}')
-			j.end('}')
-		}
-		j.end(']')
-		j.timeOrNull("expiry", worldPick(d, []int64{now + 86_400_000, now + 3_600_000, 0}))
-		j.bool("allow_multiselect", d.oneIn(2))
-		j.num("layout_type", 1)
-		if d.oneIn(2) {
-			j.obj("results")
-			j.bool("is_finalized", false)
-			j.arr("answer_counts")
-			j.open('{')
-			j.num("id", 1)
-			j.num("count", int64(d.IntN(9)))
-			j.bool("me_voted", false)
-			j.end('}')
-			j.end(']')
-			j.end('}')
-		}
-	})
-}
-
 // components writes a row of buttons and a menu (docs /components/reference).
 func (d worldDice) components() []byte {
 	return worldList(2, func(j *worldJSON, i int) {

@@ -1,10 +1,19 @@
 package gatewaytest
 
-// worldExtras is what a guild has that no live event here touches: written once.
+import "slices"
+
+// worldExtras is what a guild has besides people, roles and channels.
 type worldExtras struct {
-	emojis                                                  []worldEmoji
-	stickers                                                []worldSticker
-	emojiJSON, stickerJSON, soundJSON, eventJSON, stageJSON []byte
+	emojis       []worldGuildEmoji
+	stickers     []worldGuildSticker
+	sounds       []*worldSound
+	events       []*worldScheduled
+	stages       []*worldStage
+	most         int // of emojis, of stickers, of sounds
+	rules        []*worldRule
+	bans         []*worldUser
+	invites      []worldInvite
+	integrations []*worldIntegration
 }
 
 // worldEmoji is a partial emoji: a character (id 0), or a custom one, whose name "" is null
@@ -15,10 +24,21 @@ type worldEmoji struct {
 	animated bool
 }
 
+// worldGuildEmoji is an emoji with its object as the guild's list has it.
+type worldGuildEmoji struct {
+	worldEmoji
+	text []byte
+}
+
 type worldSticker struct {
 	id     uint64
 	name   string
 	format int
+}
+
+type worldGuildSticker struct {
+	worldSticker
+	text []byte
 }
 
 func (e worldEmoji) write(j *worldJSON) {
@@ -29,77 +49,76 @@ func (e worldEmoji) write(j *worldJSON) {
 	}
 }
 
-func (x *worldExtras) build(d worldDice, g *worldGuild, emojis int) {
-	x.emojiJSON = worldList(emojis, func(j *worldJSON, _ int) { x.addEmoji(j, d, g) })
-	x.stickerJSON = worldList(emojis/6, func(j *worldJSON, _ int) { x.addSticker(j, d, g) })
-	x.soundJSON = worldList(min(8, emojis/3), func(j *worldJSON, i int) {
-		j.str("name", worldPick(d, worldLast))
-		j.id("sound_id", g.mint())
-		j.float("volume", float64(d.between(1, 10))/10)
-		if i%2 == 0 {
-			j.id("emoji_id", worldPick(d, x.emojis).id)
-			j.null("emoji_name")
-		} else {
-			j.null("emoji_id")
-			j.strOrNull("emoji_name", worldPick(d, []string{"", "🦆", "📯"}))
+func (x *worldExtras) build(d worldDice, g *worldGuild, users []*worldUser, n int) {
+	x.most = n + 6
+	for range n {
+		x.emojis = append(x.emojis, d.newEmoji(g, g.mint()))
+	}
+	for range n / 6 {
+		x.stickers = append(x.stickers, d.newSticker(g, g.mint()))
+	}
+	for range max(1, min(8, n/3)) {
+		x.sounds = append(x.sounds, d.newSound(g, g.mint()))
+	}
+	for i := range max(1, min(6, len(g.members)/20)) {
+		e := d.newScheduled(g, g.mint(), i, worldBirth+int64(d.IntN(2e9)))
+		e.users = append(e.users, g.members[1].user.id)
+		x.events = append(x.events, e)
+	}
+	for i, ch := range slices.Clone(g.channelsOf(worldStageVoice, worldStageVoice)) {
+		if i < 2 && (i > 0 || g.index%2 == 1) {
+			x.stages = append(x.stages, d.newStage(g, ch, g.mint()))
 		}
-		if !d.oneIn(6) {
-			j.id("guild_id", g.id)
+	}
+	for range 2 {
+		x.rules = append(x.rules, d.newRule(g, g.mint()))
+	}
+	for range 2 {
+		if u := worldPick(d, users); g.byUser[u.id] == nil && !slices.Contains(x.bans, u) {
+			x.bans = append(x.bans, u)
 		}
-		j.bool("available", !d.oneIn(10))
-		if d.oneIn(2) {
-			j.raw("user", worldPick(d, g.members).user.json)
-		}
-	})
-	x.eventJSON = worldList(min(6, len(g.members)/20), func(j *worldJSON, i int) { g.writeScheduledEvent(j, d, i) })
-	stages := g.stages()
-	x.stageJSON = worldList(min(2, len(stages)), func(j *worldJSON, i int) {
-		j.id("id", g.mint())
-		j.id("guild_id", g.id)
-		j.id("channel_id", stages[i].id)
-		j.str("topic", d.sentence())
-		j.num("privacy_level", 2)
-		j.bool("discoverable_disabled", true)
-		if i == 0 {
-			j.null("guild_scheduled_event_id")
-		} else {
-			j.id("guild_scheduled_event_id", g.mint())
-		}
-	})
+	}
+	x.invites = append(x.invites, worldInvite{d.hex(8), g.channels[1].id})
+	x.integrations = append(x.integrations, d.newIntegration(g, g.mint(), worldBirth))
 }
 
-func (g *worldGuild) stages() []*worldChannel {
-	return append([]*worldChannel(nil), g.channelsOf(worldStageVoice, worldStageVoice)...)
+func (d worldDice) newEmoji(g *worldGuild, id uint64) worldGuildEmoji {
+	return d.drawEmoji(g, worldEmoji{id: id, animated: d.oneIn(4)})
 }
 
-func (x *worldExtras) addEmoji(j *worldJSON, d worldDice, g *worldGuild) {
-	e := worldEmoji{id: g.mint(), name: worldPick(d, worldLast) + "_" + worldPick(d, worldFirst), animated: d.oneIn(4)}
-	x.emojis = append(x.emojis, e)
-	j.id("id", e.id)
-	j.str("name", e.name)
-	d.maybe("roles", func(k string) {
-		j.arr(k)
+// drawEmoji names an emoji and writes its object.
+func (d worldDice) drawEmoji(g *worldGuild, e worldEmoji) worldGuildEmoji {
+	e.name = worldPick(d, worldLast) + "_" + worldPick(d, worldFirst)
+	return worldGuildEmoji{e, worldObject(func(j *worldJSON) {
+		j.id("id", e.id)
+		j.str("name", e.name)
+		j.arr("roles") // always there: discord.js reads it without a look
 		if d.oneIn(5) {
-			j.idElem(worldPick(d, g.roles).id)
+			j.idElem(g.fixedRole(d))
 		}
 		j.end(']')
-	})
-	if d.oneIn(5) {
-		j.raw("user", worldPick(d, g.members).user.json)
-	}
-	d.maybe("require_colons", func(k string) { j.bool(k, true) })
-	d.maybe("managed", func(k string) { j.bool(k, false) })
-	if e.animated || d.oneIn(2) {
-		j.bool("animated", e.animated)
-	}
-	d.maybe("available", func(k string) { j.bool(k, !d.oneIn(12)) })
+		if d.oneIn(5) {
+			j.raw("user", worldPick(d, g.members).user.json)
+		}
+		d.maybe("require_colons", func(k string) { j.bool(k, true) })
+		d.maybe("managed", func(k string) { j.bool(k, false) })
+		if e.animated || d.oneIn(2) {
+			j.bool("animated", e.animated)
+		}
+		d.maybe("available", func(k string) { j.bool(k, !d.oneIn(12)) })
+	})}
 }
 
-func (x *worldExtras) addSticker(j *worldJSON, d worldDice, g *worldGuild) {
-	s := worldSticker{id: g.mint(), name: d.title(), format: d.between(1, 4)}
-	x.stickers = append(x.stickers, s)
-	s.write(j)
-	s.rest(j, d, g)
+func (d worldDice) newSticker(g *worldGuild, id uint64) worldGuildSticker {
+	return d.drawSticker(g, worldSticker{id: id, format: d.between(1, 4)})
+}
+
+func (d worldDice) drawSticker(g *worldGuild, s worldSticker) worldGuildSticker {
+	s.name = d.title()
+	return worldGuildSticker{s, worldObject(func(j *worldJSON) {
+		s.write(j)
+		s.rest(j, d, g)
+	})}
 }
 
 func (s worldSticker) write(j *worldJSON) {
@@ -130,90 +149,56 @@ func (s worldSticker) rest(j *worldJSON, d worldDice, g *worldGuild) {
 	}
 }
 
-// writeScheduledEvent writes docs /resources/guild-scheduled-event#guild-scheduled-event-object; which fields are null
-// depends on where it takes place.
-func (g *worldGuild) writeScheduledEvent(j *worldJSON, d worldDice, i int) {
-	creator := worldPick(d, g.members).user
-	start := int64(worldBirth) + int64(d.IntN(2e9))
-	id := g.mint()
-	j.id("id", id)
-	j.id("guild_id", g.id)
-	external := i%3 == 2
-	if external {
-		j.null("channel_id")
-		j.time("scheduled_end_time", start+7_200_000)
-		j.num("entity_type", 3)
-		j.obj("entity_metadata")
-		j.str("location", "the usual place")
-		j.end('}')
-	} else {
-		j.id("channel_id", g.channels[2].id)
-		j.timeOrNull("scheduled_end_time", worldPick(d, []int64{0, start + 3_600_000}))
-		j.num("entity_type", 2)
-		j.null("entity_metadata")
-	}
-	j.idOrNull("entity_id", worldPick(d, []uint64{0, g.channels[2].id}))
-	switch d.IntN(4) {
-	case 0: // from before Discord kept the creator
-		j.null("creator_id")
-	case 1:
-	default:
-		j.id("creator_id", creator.id)
-		j.raw("creator", creator.json)
-	}
-	j.str("name", d.title())
-	switch d.IntN(3) {
-	case 0:
-		j.null("description")
-	case 1:
-		j.str("description", d.sentence())
-	}
-	j.time("scheduled_start_time", start)
-	j.num("privacy_level", 2)
-	j.num("status", int64(d.between(1, 2)))
-	d.maybe("user_count", func(k string) { j.num(k, int64(d.IntN(200))) })
-	d.maybe("image", func(k string) { j.strOrNull(k, d.hashOrNone(2)) })
-	d.recurrence(j, start)
-	j.arr("guild_scheduled_event_exceptions")
-	for n := range d.IntN(3) {
-		j.open('{')
-		j.id("event_id", id)
-		j.id("event_exception_id", worldSnowflake(start+int64(n)*604_800_000, 0))
-		j.timeOrNull("scheduled_start_time", worldPick(d, []int64{0, start}))
-		j.timeOrNull("scheduled_end_time", worldPick(d, []int64{0, start + 1000}))
-		j.bool("is_canceled", d.oneIn(2))
-		j.end('}')
+func (x *worldExtras) writeEmojis(j *worldJSON) {
+	j.arr("emojis")
+	for i := range x.emojis {
+		j.rawElem(x.emojis[i].text)
 	}
 	j.end(']')
 }
 
-// recurrence writes one of the rules Discord accepts, or null
-// (docs /resources/guild-scheduled-event#guild-scheduled-event-recurrence-rule-object).
-func (d worldDice) recurrence(j *worldJSON, start int64) {
-	rule := d.IntN(6)
-	if rule > 3 {
-		j.null("recurrence_rule")
-		return
+func (x *worldExtras) writeStickers(j *worldJSON) {
+	j.arr("stickers")
+	for i := range x.stickers {
+		j.rawElem(x.stickers[i].text)
 	}
-	j.obj("recurrence_rule")
-	j.time("start", start)
-	j.timeOrNull("end", worldPick(d, []int64{0, start + 31_536_000_000}))
-	j.num("frequency", int64(rule))
-	j.num("interval", 1)
-	lists := [4]map[string]string{
-		{"by_month": "[7]", "by_month_day": "[24]"},
-		{"by_n_weekday": `[{"n":4,"day":2}]`},
-		{"by_weekday": "[2]"},
-		{"by_weekday": "[0,1,2,3,4]"},
+	j.end(']')
+}
+
+// guildEmojisUpdate adds, renames or removes an emoji and sends all of them (docs /events/gateway-events#guild-emojis-update).
+func (w *world) guildEmojisUpdate(g *worldGuild) (worldEvent, bool) {
+	d, x := w.dice, &g.extras
+	switch n := d.IntN(3); {
+	case len(x.emojis) == 0 || n == 0 && len(x.emojis) < x.most:
+		x.emojis = append(x.emojis, d.newEmoji(g, w.newID()))
+	case n == 1:
+		at := d.IntN(len(x.emojis))
+		x.emojis[at] = d.drawEmoji(g, x.emojis[at].worldEmoji)
+	default:
+		at := d.IntN(len(x.emojis))
+		x.emojis = slices.Delete(x.emojis, at, at+1)
 	}
-	for _, k := range []string{"by_weekday", "by_n_weekday", "by_month", "by_month_day"} {
-		if v, ok := lists[rule][k]; ok {
-			j.raw(k, []byte(v))
-		} else {
-			j.null(k)
-		}
+	j := w.start()
+	j.id("guild_id", g.id)
+	x.writeEmojis(j)
+	return w.finish("GUILD_EMOJIS_UPDATE", g, worldIntentExpressions), true
+}
+
+// guildStickersUpdate is guildEmojisUpdate for stickers.
+func (w *world) guildStickersUpdate(g *worldGuild) (worldEvent, bool) {
+	d, x := w.dice, &g.extras
+	switch n := d.IntN(3); {
+	case len(x.stickers) == 0 || n == 0 && len(x.stickers) < x.most:
+		x.stickers = append(x.stickers, d.newSticker(g, w.newID()))
+	case n == 1:
+		at := d.IntN(len(x.stickers))
+		x.stickers[at] = d.drawSticker(g, x.stickers[at].worldSticker)
+	default:
+		at := d.IntN(len(x.stickers))
+		x.stickers = slices.Delete(x.stickers, at, at+1)
 	}
-	j.rawOrNull("by_year_day", worldPick(d, [][]byte{nil, []byte("[100]")}))
-	j.rawOrNull("count", worldPick(d, [][]byte{nil, []byte("12")}))
-	j.end('}')
+	j := w.start()
+	j.id("guild_id", g.id)
+	x.writeStickers(j)
+	return w.finish("GUILD_STICKERS_UPDATE", g, worldIntentExpressions), true
 }

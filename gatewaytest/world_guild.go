@@ -19,12 +19,13 @@ type worldGuild struct {
 	tier, boosts                          int
 	incidents                             []byte // nil for none
 
-	roles    []*worldRole
-	channels []*worldChannel // the first fixed ones are never deleted
-	fixed    int
-	category uint64
-	threads  []*worldChannel
-	extras   worldExtras
+	roles      []*worldRole // the first fixedRoles are never deleted
+	fixedRoles int
+	channels   []*worldChannel // the first fixed ones are never deleted
+	fixed      int
+	category   uint64
+	threads    []*worldChannel
+	extras     worldExtras
 
 	members      []*worldMember // the bot, the owner, others
 	byUser       map[uint64]*worldMember
@@ -37,6 +38,7 @@ type worldGuild struct {
 	gone         worldReference // the last message that was deleted
 	lastCommand  worldCommand
 	talk         []*worldChannel // of channelsOf
+	down         int64           // when the outage ends, ms since 1970; 0 for none
 }
 
 // worldSettings are the plain settings of a guild; ids of 0 are null.
@@ -86,10 +88,10 @@ func newWorldGuild(w *world, i int) *worldGuild {
 	g.buildMembers(d, w, s.members)
 	g.buildChannels(d, s.channels)
 	g.configure(d)
-	for range min(s.members/12, worldMostThreads/2) {
+	for i := range max(1, min(s.members/12, worldMostThreads/2)) {
 		parent := worldPick(d, g.channelsOf(worldGuildText, worldForum))
 		t := d.newThread(g.mint(), parent, worldPick(d, g.members).user.id, worldBirth-int64(d.IntN(1e8)))
-		if d.oneIn(3) {
+		if i == 0 || d.oneIn(3) {
 			t.thread.joined = worldBirth - int64(d.IntN(1e7))
 		}
 		g.threads = append(g.threads, t)
@@ -101,7 +103,12 @@ func newWorldGuild(w *world, i int) *worldGuild {
 			g.inVoice = append(g.inVoice, m)
 		}
 	}
-	g.extras.build(d, g, s.emojis)
+	if i%2 == 1 { // the bot was in voice before
+		bot := g.members[0]
+		bot.voice = d.newVoice(worldPick(d, g.channelsOf(worldGuildVoice, worldGuildVoice)))
+		g.inVoice = append(g.inVoice, bot)
+	}
+	g.extras.build(d, g, w.users, s.emojis)
 	return g
 }
 
@@ -118,6 +125,9 @@ func (g *worldGuild) buildMembers(d worldDice, w *world, n int) {
 	bot.addRole(g.roles[1].id, g.id)
 	g.members[1].joined = g.birth
 	g.fewest, g.most = max(4, n*4/5), n+n/5+2
+	if w.mix.bursts {
+		g.most += g.most/8 + 20
+	}
 	g.screening = d.oneIn(3)
 }
 
@@ -140,7 +150,11 @@ func (g *worldGuild) buildChannels(d worldDice, n int) {
 		}
 		g.channels = append(g.channels, ch)
 	}
-	g.fixed = n
+	if n <= 5 {
+		g.channels = append(g.channels, d.newChannel(g, g.mint, worldStageVoice, n))
+	}
+	g.fixed = len(g.channels)
+	g.channels = append(g.channels, d.newChannel(g, g.mint, worldGuildText, g.fixed))
 }
 
 // channelsOf returns the channels of the two types. The slice is good until the next call.
@@ -155,11 +169,14 @@ func (g *worldGuild) channelsOf(a, b int) []*worldChannel {
 }
 
 // guildCreate is the full GUILD_CREATE body as a session with these intents may see it.
-// It returns nil for a guild that is not in guildIDs.
+// In an outage that is an unavailable guild. It returns nil for a guild that is not in guildIDs.
 func (w *world) guildCreate(id uint64, intents uint64, largeThreshold int) json.RawMessage {
 	g := w.guild(id)
 	if g == nil {
 		return nil
+	}
+	if g.down != 0 {
+		return g.unavailable()
 	}
 	return g.create(w, intents&worldIntentPresences != 0, len(g.members) > largeThreshold)
 }

@@ -78,7 +78,7 @@ func (g *worldGuild) write(j *worldJSON) {
 		j.end('}')
 	}
 	j.end(']')
-	j.raw("emojis", g.extras.emojiJSON)
+	g.extras.writeEmojis(j)
 	j.arr("features")
 	for _, f := range g.features {
 		j.strElem(f)
@@ -98,7 +98,7 @@ func (g *worldGuild) write(j *worldJSON) {
 	j.idOrNull("public_updates_channel_id", s.updates)
 	j.num("nsfw_level", int64(s.nsfw))
 	if !s.sparse || len(g.extras.stickers) > 0 {
-		j.raw("stickers", g.extras.stickerJSON)
+		g.extras.writeStickers(j)
 	}
 	j.bool("premium_progress_bar_enabled", s.progressBar)
 	j.idOrNull("safety_alerts_channel_id", s.safety)
@@ -176,9 +176,21 @@ func (g *worldGuild) create(w *world, presences, large bool) json.RawMessage {
 		j.end('}')
 	}
 	j.end(']')
-	j.raw("stage_instances", g.extras.stageJSON)
-	j.raw("guild_scheduled_events", g.extras.eventJSON)
-	j.raw("soundboard_sounds", g.extras.soundJSON)
+	j.arr("stage_instances")
+	for _, s := range g.extras.stages {
+		j.open('{')
+		s.write(j, g)
+		j.end('}')
+	}
+	j.end(']')
+	j.arr("guild_scheduled_events")
+	for _, e := range g.extras.events {
+		j.open('{')
+		e.write(j)
+		j.end('}')
+	}
+	j.end(']')
+	g.extras.writeSounds(j, g)
 	j.end('}')
 	return j.text()
 }

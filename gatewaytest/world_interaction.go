@@ -20,6 +20,9 @@ type worldCommand struct {
 }
 
 func (w *world) interactionCreate(g *worldGuild) (worldEvent, bool) {
+	if g == nil {
+		return w.interaction(nil, nil, worldPick(w.dice, w.dms.channels)), true
+	}
 	return w.interaction(g, w.human(g), w.room(g)), true
 }
 
@@ -52,9 +55,7 @@ func (w *world) interaction(g *worldGuild, m *worldMember, ch *worldChannel) wor
 	j.bits("app_permissions", worldBotBits)
 	j.str("locale", worldPick(d, []string{"en-US", "de", "ja"}))
 	j.arr("entitlements")
-	if d.oneIn(10) {
-		w.writeEntitlement(j, g, c.user)
-	}
+	w.shop.writeOf(j, g, c.user, w.app)
 	j.end(']')
 	w.writeOwners(j, g, c.user)
 	j.num("attachment_size_limit", 10_485_760)
@@ -129,25 +130,6 @@ func (w *world) writeOwners(j *worldJSON, g *worldGuild, u *worldUser) {
 	if w.dice.oneIn(4) {
 		j.id("1", u.id)
 	}
-	j.end('}')
-}
-
-// writeEntitlement writes docs /resources/entitlement#entitlement-object.
-func (w *world) writeEntitlement(j *worldJSON, g *worldGuild, u *worldUser) {
-	d := w.dice
-	j.open('{')
-	j.id("id", w.newID())
-	j.id("sku_id", w.app+40)
-	j.id("application_id", w.app)
-	d.maybe("user_id", func(k string) { j.id(k, u.id) })
-	j.num("type", 8)
-	j.bool("deleted", false)
-	j.timeOrNull("starts_at", worldPick(d, []int64{0, w.now}))
-	j.timeOrNull("ends_at", worldPick(d, []int64{0, w.now + 2_592_000_000}))
-	if g != nil && d.oneIn(2) {
-		j.id("guild_id", g.id)
-	}
-	d.maybe("consumed", func(k string) { j.bool(k, false) })
 	j.end('}')
 }
 

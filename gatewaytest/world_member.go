@@ -35,7 +35,7 @@ func (d worldDice) newMember(g *worldGuild, u *worldUser, joined int64) *worldMe
 	if d.oneIn(4) {
 		m.nick = d.title()
 	}
-	m.avatar, m.banner = d.hashOrNone(20), d.hashOrNone(40)
+	m.avatar, m.banner = d.hashOrNone(20), d.hashOrNone(15)
 	for range d.IntN(4) {
 		m.addRole(worldPick(d, g.roles).id, g.id)
 	}
@@ -134,14 +134,7 @@ func (w *world) memberAdd(g *worldGuild) (worldEvent, bool) {
 	if len(g.members) >= g.most {
 		return worldEvent{}, false
 	}
-	var user *worldUser
-	for range 16 {
-		u := worldPick(w.dice, w.users)
-		if g.byUser[u.id] == nil {
-			user = u
-			break
-		}
-	}
+	user := w.stranger(g)
 	if user == nil {
 		return worldEvent{}, false
 	}
@@ -172,13 +165,16 @@ func (w *world) memberAdd(g *worldGuild) (worldEvent, bool) {
 
 // memberRemove lets a member go who is not in voice: Discord takes them out of the channel first.
 func (w *world) memberRemove(g *worldGuild) (worldEvent, bool) {
-	if len(g.members) <= g.fewest {
+	m := w.leaver(g)
+	if m == nil {
 		return worldEvent{}, false
 	}
-	m := g.members[2+w.dice.IntN(len(g.members)-2)]
-	if m.voice != nil {
-		return w.voiceLeave(g, m), true
-	}
+	w.remove(g, m)
+	return w.goneEvent("GUILD_MEMBER_REMOVE", g, m.user, worldIntentMembers), true
+}
+
+// remove forgets a member and what they were about to do.
+func (w *world) remove(g *worldGuild, m *worldMember) {
 	g.remove(m)
 	if g.typing.member == m {
 		g.typing = worldTyping{}
@@ -186,10 +182,6 @@ func (w *world) memberRemove(g *worldGuild) (worldEvent, bool) {
 	if g.newcomer == m {
 		g.newcomer = nil
 	}
-	j := w.start()
-	j.id("guild_id", g.id)
-	j.raw("user", m.user.json)
-	return w.finish("GUILD_MEMBER_REMOVE", g, worldIntentMembers), true
 }
 
 func (w *world) memberUpdate(g *worldGuild) (worldEvent, bool) {
@@ -199,6 +191,11 @@ func (w *world) memberUpdate(g *worldGuild) (worldEvent, bool) {
 		m = g.members[0]
 	}
 	w.change(g, m)
+	return w.memberEvent(g, m), true
+}
+
+// memberEvent writes docs /events/gateway-events#guild-member-update.
+func (w *world) memberEvent(g *worldGuild, m *worldMember) worldEvent {
 	j := w.start()
 	j.id("guild_id", g.id)
 	j.raw("user", m.user.json)
@@ -216,7 +213,7 @@ func (w *world) memberUpdate(g *worldGuild) (worldEvent, bool) {
 	if m.at == 0 {
 		e.Intents = 0 // docs /events/gateway#list-of-intents: sent for the bot's own member whatever the intents
 	}
-	return e, true
+	return e
 }
 
 // change alters one thing about m; the bot and the owner cannot be timed out.

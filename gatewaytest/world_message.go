@@ -33,6 +33,7 @@ type worldMessage struct {
 	tts          bool
 	everyone     bool
 	pinned       bool
+	pinnedAt     int64
 	open         bool // content is for everyone: in a DM, by the bot, or mentioning it
 	ascii        bool
 	sparse       bool
@@ -42,8 +43,9 @@ type worldMessage struct {
 	nonceNumber  bool
 	position     int // within a thread
 
-	embeds, attachments, components, poll []byte // nil for none
-	stickers, extra                       []byte // objects of the rarer fields, which never change
+	embeds, attachments, components []byte // nil for none
+	stickers, extra                 []byte // objects of the rarer fields, which never change
+	poll                            *worldPoll
 
 	reference worldReference
 	answer    worldAnswer
@@ -89,10 +91,14 @@ func (r *worldRing) pick(d worldDice) *worldMessage {
 	return worldPick(d, r.all)
 }
 
-// find returns one of a few random messages that fits.
+// find returns a message that fits, nil if none does.
 func (r *worldRing) find(d worldDice, fits func(*worldMessage) bool) *worldMessage {
-	for range min(len(r.all), 6) {
-		if m := worldPick(d, r.all); fits(m) {
+	if len(r.all) == 0 {
+		return nil
+	}
+	from := d.IntN(len(r.all))
+	for i := range r.all {
+		if m := r.all[(from+i)%len(r.all)]; fits(m) {
 			return m
 		}
 	}
@@ -187,7 +193,7 @@ func (m *worldMessage) writeContent(j *worldJSON, blank bool) {
 		list("components", m.components)
 	}
 	if m.poll != nil && !blank {
-		j.raw("poll", m.poll)
+		m.poll.write(j)
 	}
 }
 

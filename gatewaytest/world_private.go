@@ -4,7 +4,6 @@ package gatewaytest
 type worldPrivate struct {
 	channels []*worldChannel
 	recent   worldRing
-	gone     worldReference
 }
 
 func (p *worldPrivate) build(w *world, d worldDice) {
@@ -14,43 +13,12 @@ func (p *worldPrivate) build(w *world, d worldDice) {
 	}
 }
 
-// next makes an event in a direct message channel, most often a message.
-func (p *worldPrivate) next(w *world) worldEvent {
-	d := w.dice
-	ch := worldPick(d, p.channels)
-	old := p.recent.pick(d)
-	switch n := d.IntN(20); {
-	case n < 3:
-		j := w.start()
-		j.id("channel_id", ch.id)
-		j.id("user_id", ch.recipient.id)
-		j.num("timestamp", w.now/1000)
-		return w.finish("TYPING_START", nil, worldIntentDirectTyping)
-	case n == 3:
-		return w.interaction(nil, nil, ch)
-	case old == nil:
-	case n == 4 || n == 5:
-		if e, ok := w.react(old, nil); ok {
-			return e
-		}
-	case n == 6:
-		if e, ok := w.unreact(&p.recent); ok {
-			return e
-		}
-	case n == 7:
-		p.gone = worldReference{message: old.id, channel: old.channel.id}
-		return w.erase(old, &p.recent)
-	case n == 8:
-		w.edit(old)
-		return w.messageEvent("MESSAGE_UPDATE", old)
-	}
-	return p.create(w, ch)
-}
-
-func (p *worldPrivate) create(w *world, ch *worldChannel) worldEvent {
+func (p *worldPrivate) create(w *world) worldEvent {
 	d := w.dice
 	m := w.newMessage()
-	m.channel, m.author = ch, ch.recipient
+	m.channel = worldPick(d, p.channels)
+	ch := m.channel
+	m.author = ch.recipient
 	w.plain(nil, m)
 	switch n := d.IntN(16); {
 	case n < 3:
@@ -62,6 +30,8 @@ func (p *worldPrivate) create(w *world, ch *worldChannel) worldEvent {
 		w.sticker(nil, m)
 	case n == 5:
 		p.reply(w, m)
+	case n == 7 && d.oneIn(4):
+		w.ask(nil, m)
 	case n == 6 && d.oneIn(2):
 		m.kind, m.content, m.nonce = worldMessageCall, "", 0
 		m.mentions = []*worldUser{ch.recipient}

@@ -55,15 +55,18 @@ func (w *world) emoji(g *worldGuild) worldEmoji {
 	case d.oneIn(25):
 		return worldEmoji{id: w.app + uint64(d.between(100, 120)), animated: d.oneIn(4)}
 	case g != nil && len(g.extras.emojis) > 0 && d.oneIn(2):
-		return worldPick(d, g.extras.emojis)
+		return worldPick(d, g.extras.emojis).worldEmoji
 	}
 	return worldEmoji{name: worldPick(d, worldEmojiChars)}
 }
 
 func (w *world) reactionAdd(g *worldGuild) (worldEvent, bool) {
-	m := g.recent.pick(w.dice)
-	if m == nil {
+	m := w.recent(g).pick(w.dice)
+	switch {
+	case m == nil:
 		return worldEvent{}, false
+	case g == nil:
+		return w.react(m, nil)
 	}
 	return w.react(m, w.human(g))
 }
@@ -137,18 +140,14 @@ func (w *world) finishReaction(t string, m *worldMessage) worldEvent {
 	return w.finish(t, m.guild, worldIntentReactions)
 }
 
-func (w *world) reactionRemove(g *worldGuild) (worldEvent, bool) { return w.unreact(&g.recent) }
-
-// unreact takes back one reaction of one user.
-func (w *world) unreact(ring *worldRing) (worldEvent, bool) {
-	d := w.dice
-	m := ring.find(d, func(m *worldMessage) bool { return len(m.reactions) > 0 })
+// reactionRemove takes back one reaction of one user.
+func (w *world) reactionRemove(g *worldGuild) (worldEvent, bool) {
+	m, at := w.reacted(g)
 	if m == nil {
 		return worldEvent{}, false
 	}
-	at := d.IntN(len(m.reactions))
 	r := m.reactions[at]
-	who := d.IntN(len(r.users))
+	who := w.dice.IntN(len(r.users))
 	w.startReaction(m, &r, r.users[who])
 	r.users = slices.Delete(r.users, who, who+1)
 	m.reactions[at] = r
@@ -156,4 +155,40 @@ func (w *world) unreact(ring *worldRing) (worldEvent, bool) {
 		m.reactions = slices.Delete(m.reactions, at, at+1)
 	}
 	return w.finishReaction("MESSAGE_REACTION_REMOVE", m), true
+}
+
+// reacted returns a message with reactions, and which of them; nil if there is none.
+func (w *world) reacted(g *worldGuild) (*worldMessage, int) {
+	m := w.recent(g).find(w.dice, func(m *worldMessage) bool { return len(m.reactions) > 0 })
+	if m == nil {
+		return nil, 0
+	}
+	return m, w.dice.IntN(len(m.reactions))
+}
+
+func (w *world) reactionRemoveAll(g *worldGuild) (worldEvent, bool) {
+	m, _ := w.reacted(g)
+	if m == nil {
+		return worldEvent{}, false
+	}
+	m.reactions = nil
+	j := w.start()
+	j.id("channel_id", m.channel.id)
+	j.id("message_id", m.id)
+	return w.finishReaction("MESSAGE_REACTION_REMOVE_ALL", m), true
+}
+
+func (w *world) reactionRemoveEmoji(g *worldGuild) (worldEvent, bool) {
+	m, at := w.reacted(g)
+	if m == nil {
+		return worldEvent{}, false
+	}
+	j := w.start()
+	j.id("channel_id", m.channel.id)
+	j.id("message_id", m.id)
+	j.obj("emoji")
+	m.reactions[at].emoji.write(j)
+	j.end('}')
+	m.reactions = slices.Delete(m.reactions, at, at+1)
+	return w.finishReaction("MESSAGE_REACTION_REMOVE_EMOJI", m), true
 }

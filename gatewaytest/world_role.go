@@ -1,5 +1,7 @@
 package gatewaytest
 
+import "slices"
+
 // worldRole is docs /topics/permissions#role-object.
 type worldRole struct {
 	id                 uint64
@@ -37,7 +39,7 @@ func (g *worldGuild) buildRoles(d worldDice, n int, bot *worldUser) {
 			r.name, r.permissions, r.hoist = "moderator", worldModeratorBits, true
 		case i%7 == 3:
 			r.managed = true
-			r.tags = g.specialTags(i / 7)
+			r.tags = g.specialTags(i/7, g.mint())
 		}
 		if i > 0 {
 			g.recolor(d, r)
@@ -47,18 +49,21 @@ func (g *worldGuild) buildRoles(d worldDice, n int, bot *worldUser) {
 		}
 		g.roles = append(g.roles, r)
 	}
+	g.fixedRoles = n
+	g.roles = append(g.roles, g.newRole(d, g.mint()))
 }
 
 // specialTags makes the tags that a present null means true for (docs /topics/permissions#role-object-role-tags-structure).
-func (g *worldGuild) specialTags(kind int) []byte {
+// The ids in them follow id.
+func (g *worldGuild) specialTags(kind int, id uint64) []byte {
 	return worldObject(func(j *worldJSON) {
 		switch kind % 3 {
 		case 0:
 			j.null("premium_subscriber")
 		case 1:
-			j.id("integration_id", g.mint())
-			j.id("subscription_listing_id", g.mint())
-			if g.index/10%2 == 0 {
+			j.id("integration_id", id+1)
+			j.id("subscription_listing_id", id+2)
+			if id>>22%2 == 0 {
 				j.null("available_for_purchase")
 			}
 		default:
@@ -132,10 +137,58 @@ func (w *world) roleUpdate(g *worldGuild) (worldEvent, bool) {
 	default:
 		r.name = w.dice.title()
 	}
+	return w.roleEvent("GUILD_ROLE_UPDATE", g, r), true
+}
+
+func (w *world) roleEvent(t string, g *worldGuild, r *worldRole) worldEvent {
 	j := w.start()
 	j.id("guild_id", g.id)
 	j.obj("role")
 	r.write(j)
 	j.end('}')
-	return w.finish("GUILD_ROLE_UPDATE", g, worldIntentGuilds), true
+	return w.finish(t, g, worldIntentGuilds)
+}
+
+// fixedRole is the id of a role that is never deleted.
+func (g *worldGuild) fixedRole(d worldDice) uint64 { return worldPick(d, g.roles[:g.fixedRoles]).id }
+
+// newRole makes a role as members make them. Roles of bots and subscriptions come with those.
+func (g *worldGuild) newRole(d worldDice, id uint64) *worldRole {
+	r := &worldRole{id: id, name: d.title(), position: len(g.roles), permissions: worldEveryoneBits, sparse: !g.has("ROLE_ICONS")}
+	g.recolor(d, r)
+	r.hoist, r.mentionable, r.flags = d.oneIn(4), d.oneIn(3), d.IntN(2)
+	if d.oneIn(4) {
+		r.managed, r.tags = true, g.specialTags(d.IntN(3), id)
+	}
+	return r
+}
+
+func (w *world) roleCreate(g *worldGuild) (worldEvent, bool) {
+	if len(g.roles) >= g.fixedRoles+worldMostNew {
+		return worldEvent{}, false
+	}
+	r := g.newRole(w.dice, w.newID())
+	w.lastID += 2 // the tags'
+	g.roles = append(g.roles, r)
+	return w.roleEvent("GUILD_ROLE_CREATE", g, r), true
+}
+
+// roleDelete removes one of the roles a guild did not begin with. Members and channels lose it without an event of their own.
+func (w *world) roleDelete(g *worldGuild) (worldEvent, bool) {
+	if len(g.roles) <= g.fixedRoles {
+		return worldEvent{}, false
+	}
+	at := g.fixedRoles + w.dice.IntN(len(g.roles)-g.fixedRoles)
+	id := g.roles[at].id
+	g.roles = slices.Delete(g.roles, at, at+1)
+	for _, m := range g.members {
+		m.roles = slices.DeleteFunc(m.roles, func(r uint64) bool { return r == id })
+	}
+	for _, ch := range g.channels {
+		ch.overwrites = slices.DeleteFunc(ch.overwrites, func(o worldOverwrite) bool { return o.id == id })
+	}
+	j := w.start()
+	j.id("guild_id", g.id)
+	j.id("role_id", id)
+	return w.finish("GUILD_ROLE_DELETE", g, worldIntentGuilds), true
 }

@@ -107,12 +107,3 @@ var worldEvents = map[string]string{
 		type int`,
 	"INTERACTION_CREATE": `... interaction`,
 }
-
-// worldAlwaysNull are nullable fields that one event cannot have filled: nothing new was edited, pinned in or written in.
-var worldAlwaysNull = map[string]bool{
-	"MESSAGE_CREATE.edited_timestamp":   true,
-	"CHANNEL_CREATE.last_message_id":    true,
-	"CHANNEL_CREATE.last_pin_timestamp": true,
-	"THREAD_CREATE.last_message_id":     true,
-	"THREAD_CREATE.last_pin_timestamp":  true,
-}

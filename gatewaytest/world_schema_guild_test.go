@@ -102,12 +102,14 @@ var worldGuildObjects = map[string]string{
 		scheduled_end_time! time
 		is_canceled bool`,
 	"sound": `
+		... bare_sound
+		guild_id id`,
+	"bare_sound": `
 		name string
 		sound_id id
 		volume number
 		emoji_id! id
 		emoji_name! string
-		guild_id? id
 		available bool
 		user? object user`,
 	"voice_state": `

@@ -88,7 +88,7 @@ var worldObjects = map[string]string{
 	"guild_emoji": `
 		id id
 		name string
-		roles? ids
+		roles ids
 		user? object user
 		require_colons? bool
 		managed? bool

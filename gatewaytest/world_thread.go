@@ -12,7 +12,8 @@ type worldThread struct {
 	changed, created  int64
 	invitable, hasTag bool
 	tags              []uint64
-	joined            int64 // the bot's membership; 0 for none
+	joined            int64    // the bot's membership; 0 for none
+	joiners           []uint64 // others who are known to have joined
 }
 
 const worldMostThreads = 12

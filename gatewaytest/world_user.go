@@ -2,12 +2,14 @@ package gatewaytest
 
 import "strconv"
 
-// worldUser is an account. It never changes; its public object is written once and copied from then on.
+// worldUser is an account. Its public object is written once and copied from then on; only the bot's ever changes.
 type worldUser struct {
 	id      uint64
 	name    string
 	display string // "" for none
 	avatar  string
+	banner  string // of the bot's own
+	accent  int    // likewise; 0 for none
 	bot     bool
 	json    []byte
 }
@@ -124,15 +126,14 @@ func (d worldDice) primaryGuild(j *worldJSON, near uint64) {
 	}
 }
 
-// own is the bot as READY shows it to itself.
+// own is the bot as READY and USER_UPDATE show it to itself.
 func (u *worldUser) own() []byte {
 	return worldObject(func(j *worldJSON) {
 		u.identity(j)
 		j.bool("bot", true)
 		j.bool("system", false)
 		j.bool("mfa_enabled", true)
-		j.null("banner")
-		j.null("accent_color")
+		u.profile(j)
 		j.str("locale", "en-US")
 		j.bool("verified", true)
 		j.null("email")
@@ -143,4 +144,38 @@ func (u *worldUser) own() []byte {
 		j.null("collectibles")
 		j.null("primary_guild")
 	})
+}
+
+func (u *worldUser) profile(j *worldJSON) {
+	j.strOrNull("banner", u.banner)
+	if u.accent == 0 {
+		j.null("accent_color")
+	} else {
+		j.num("accent_color", int64(u.accent))
+	}
+}
+
+// userUpdate gives the bot another name or other looks.
+func (w *world) userUpdate(*worldGuild) (worldEvent, bool) {
+	d, u := w.dice, w.bot
+	switch d.IntN(3) {
+	case 0:
+		u.display = ""
+		if d.oneIn(2) {
+			u.display = d.title()
+		}
+	case 1:
+		u.avatar = d.hashOrNone(2)
+	default:
+		u.banner, u.accent = d.hashOrNone(2), d.IntN(2)*(1+d.IntN(1<<24-1))
+	}
+	u.json = worldObject(func(j *worldJSON) {
+		u.identity(j)
+		j.bool("bot", true)
+		u.profile(j)
+		j.num("public_flags", 0)
+	})
+	j := w.start()
+	j.members(u.own())
+	return w.finish("USER_UPDATE", nil, 0), true
 }

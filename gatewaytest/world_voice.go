@@ -30,7 +30,9 @@ func (w *world) voiceStateUpdate(g *worldGuild) (worldEvent, bool) {
 	}
 	m := g.members[1+d.IntN(len(g.members)-1)]
 	if crowded := len(g.inVoice)*6 > len(g.members); len(g.inVoice) > 0 && (crowded || d.oneIn(2)) {
-		m = worldPick(d, g.inVoice)
+		if other := worldPick(d, g.inVoice); other.at != 0 { // the bot only moves by its own op 4
+			m = other
+		}
 	}
 	switch n := d.IntN(10); {
 	case m.voice == nil:

@@ -106,6 +106,7 @@ func (c *Conn) take(batch []outgoing) []outgoing {
 			c.closeSent = m.kind == outClose
 		}
 		if len(batch) > 0 {
+			c.pack.payload = c.sess != nil && c.sess.compress
 			c.stamp(batch, time.Now(), false)
 			return batch
 		}

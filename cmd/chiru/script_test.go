@@ -3,12 +3,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -38,7 +40,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": scriptStart, "signal": scriptSignal, "exits": scriptExits, "gapless": scriptGapless, "rude": scriptRude,
+			"start": scriptStart, "signal": scriptSignal, "exits": scriptExits, "gapless": scriptGapless, "rude": scriptRude, "control": scriptControl, "ends": scriptEnds,
 		},
 	})
 }
@@ -109,7 +111,7 @@ func (w *watched) bytes() []byte {
 }
 
 // scriptStart is "start NAME REGEXP args...": it starts chiru and waits until its stdout has REGEXP. The
-// API that sim prints becomes $API.
+// URLs that sim prints become $API and $CONTROL.
 func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: start name regexp args...")
@@ -125,10 +127,11 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	case <-time.After(scriptWait):
 		ts.Fatalf("%s does not print %s: stdout:\n%s\nstderr:\n%s", args[0], args[1], p.stdout.bytes(), p.stderr.bytes())
 	}
-	var urls struct{ API string }
+	var urls struct{ API, Control string }
 	if args[2] == "sim" {
 		ts.Check(json.Unmarshal(p.stdout.bytes(), &urls))
 		ts.Setenv("API", urls.API)
+		ts.Setenv("CONTROL", urls.Control)
 	}
 }
 
@@ -141,13 +144,22 @@ func scriptSignal(ts *testscript.TestScript, neg bool, args []string) {
 	p := ts.Value("running").(map[string]*process)[args[0]]
 	sent := map[string]os.Signal{"INT": os.Interrupt, "TERM": syscall.SIGTERM}[args[1]]
 	ts.Check(p.cmd.Process.Signal(sent))
+	scriptEnds(ts, neg, []string{args[0], args[2]})
+}
+
+// scriptEnds is "ends NAME CODE": signal without one, for what ends by itself.
+func scriptEnds(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: ends name code")
+	}
+	p := ts.Value("running").(map[string]*process)[args[0]]
 	if !await(p.ended) {
-		ts.Fatalf("%s does not end", args[0])
+		ts.Fatalf("%s does not end; stderr:\n%s", args[0], p.stderr.bytes())
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".stdout"), p.stdout.bytes(), 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".stderr"), p.stderr.bytes(), 0o600))
-	if got := strconv.Itoa(p.cmd.ProcessState.ExitCode()); got != args[2] {
-		ts.Fatalf("%s: got exit code %s, want %s; stderr:\n%s", args[0], got, args[2], p.stderr.bytes())
+	if got := strconv.Itoa(p.cmd.ProcessState.ExitCode()); got != args[1] {
+		ts.Fatalf("%s: got exit code %s, want %s; stderr:\n%s", args[0], got, args[1], p.stderr.bytes())
 	}
 }
 
@@ -187,6 +199,30 @@ func scriptRude(ts *testscript.TestScript, neg bool, args []string) {
 	resp, err := client.Get(args[0])
 	ts.Check(err)
 	resp.Body.Close()
+}
+
+// scriptControl is "control [BODY] PATH": it asks the control API, by POST if there is a body, and leaves the answer in
+// control.json. Negated, the answer must be a refusal.
+func scriptControl(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: control [body] path")
+	}
+	method, body := http.MethodGet, ""
+	if len(args) == 2 {
+		method, body = http.MethodPost, args[0]
+	}
+	req, err := http.NewRequest(method, ts.Getenv("CONTROL")+args[len(args)-1], strings.NewReader(body))
+	ts.Check(err)
+	client := http.Client{Timeout: scriptWait}
+	resp, err := client.Do(req)
+	ts.Check(err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if refused := resp.StatusCode != http.StatusOK; refused != neg {
+		ts.Fatalf("%s: got status %d: %s", args[len(args)-1], resp.StatusCode, text)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("control.json"), text, 0o600))
 }
 
 // The stop hangs, because nobody takes what sim has to say at the end. The second signal is not the first

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +21,7 @@ import (
 type sim struct {
 	listen string
 	strict bool
+	closed bool // no control API
 	cfg    gatewaytest.Config
 }
 
@@ -30,9 +33,12 @@ func (p *program) simCommand() *cobra.Command {
 		Short: "Serve a simulated Discord to any bot library",
 		Long: `Serve a simulated Discord Gateway to any bot library, and watch what the library does wrong.
 
-When it is ready, one line of JSON on stdout names the HTTP API, the gateway and the host for resumes. Every
-rule that a client breaks is told on stderr, and all of them again at the end.`,
+When it is ready, one line of JSON on stdout names the HTTP API, the gateway, the host for resumes, and the
+control API, by which a test makes events happen, breaks connections, and reads what clients did. Every rule
+that a client breaks is told on stderr, and all of them again at the end.`,
 		Example: `  chiru sim --guilds 1000 --rate 50 --strict
+  chiru sim --guilds 100 --rate 500 --mix raid --outage 0.1
+  chiru sim --mix MESSAGE_CREATE=9,TYPING_START=1 --no-control
   chiru sim --listen 127.0.0.1:4000 --token secret &
   DISCORD_TOKEN=secret chiru tail --api http://127.0.0.1:4000/api/v10`,
 		Args: noArguments,
@@ -45,8 +51,12 @@ rule that a client breaks is told on stderr, and all of them again at the end.`,
 	f.Uint64Var(&s.cfg.Seed, "seed", 0, "the same seed makes the same guilds")
 	f.Var(&setting[int]{value: &s.cfg.Guilds, parse: parseGuilds, kind: "N", shown: "10"}, "guilds", "how many guilds the bot is in")
 	f.Var(&setting[float64]{value: &s.cfg.Rate, parse: parseRate, kind: "R", shown: "10"}, "rate", "events a second, over all shards")
+	f.StringVar(&s.cfg.Mix, "mix", "chatty", "what they are: quiet, chatty, raid, every, or TYPE=WEIGHT,...")
+	f.Var(&setting[float64]{value: &s.cfg.Outage, parse: parseShare, kind: "P", shown: "0"}, "outage", "the share of its guilds, 0 to 1, that a new session finds unavailable at first")
 	f.Var(&setting[int]{value: &s.cfg.Shards, parse: parseCount, kind: "N", shown: "1"}, "shards", "how many shards to recommend; any number is served")
 	f.Var(&setting[int]{value: &s.cfg.MaxConcurrency, parse: parseCount, kind: "N", shown: "1"}, "max-concurrency", "how many shards may identify within 5 s")
+	f.Var(&setting[int]{value: &s.cfg.SessionLimit, parse: parseCount, kind: "N", shown: "1000"}, "session-limit", "how many IDENTIFYs a day allows before the token is reset")
+	f.BoolVar(&s.closed, "no-control", false, "leave the control API out")
 	f.BoolVar(&s.strict, "strict", false, "exit with 1 if a client broke a rule")
 	return cmd
 }
@@ -59,6 +69,14 @@ func parseGuilds(text string) (int, error) {
 		return 0, fmt.Errorf("must be a number, 0 to %d", mostGuilds)
 	}
 	return n, nil
+}
+
+func parseShare(text string) (float64, error) {
+	p, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(p >= 0 && p <= 1) {
+		return 0, fmt.Errorf("must be a number, 0 to 1")
+	}
+	return p, nil
 }
 
 const mostEvents = 100_000 // a second
@@ -87,6 +105,13 @@ func loopback(listen string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
+// isNetwork says whether an error is of an address, not of another setting.
+func isNetwork(err error) bool {
+	_, op := errors.AsType[*net.OpError](err)
+	_, addr := errors.AsType[*net.AddrError](err)
+	return op || addr
+}
+
 func (p *program) sim(ctx context.Context, s *sim) error {
 	if s.cfg.Token == "" {
 		return usage("--token is empty")
@@ -97,9 +122,12 @@ func (p *program) sim(ctx context.Context, s *sim) error {
 	}
 	watching := newOnlooker(p)
 	defer watching.end()
-	s.cfg.Listen, s.cfg.Logger = s.listen, slog.New(watching)
+	s.cfg.Listen, s.cfg.Logger, s.cfg.Control = s.listen, slog.New(watching), !s.closed
 	began := time.Now()
 	server, err := gatewaytest.NewServer(s.cfg)
+	if err != nil && !isNetwork(err) {
+		return usage("%s", strings.TrimPrefix(err.Error(), "gatewaytest: "))
+	}
 	if err != nil {
 		f := failed("%v", err)
 		f.hint = "--listen host:port must be an address of this machine that is free; port 0 takes a free one"
@@ -110,7 +138,8 @@ func (p *program) sim(ctx context.Context, s *sim) error {
 		API     string `json:"api"`
 		Gateway string `json:"gateway"`
 		Resume  string `json:"resume"`
-	}{server.API(), server.URL(), server.ResumeURL()})
+		Control string `json:"control,omitempty"`
+	}{server.API(), server.URL(), server.ResumeURL(), server.Control()})
 	if err == nil {
 		_, err = fmt.Fprintf(p.stdout, "%s\n", ready)
 	}
