@@ -101,6 +101,11 @@ func TestControlBreak(t *testing.T) {
 				default:
 					p.want(want)
 				}
+				if strings.HasPrefix(want, "close") {
+					if code, _ := ask(t, s, "POST", "/break", `{"shard":0,"how":"op7"}`); code != 409 {
+						t.Errorf("once more: got %d, want 409: the connection is closing", code)
+					}
+				}
 			})
 		})
 	}

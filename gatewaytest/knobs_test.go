@@ -231,3 +231,32 @@ func TestGuildComesBackAsTheSessionMaySeeIt(t *testing.T) {
 		})
 	}
 }
+
+func TestReplayLogHoldsTwoSecondsOfRate(t *testing.T) {
+	for _, c := range []struct {
+		cfg    Config
+		missed int
+		want   string
+	}{
+		{Config{}, 1024, "A 2"},
+		{Config{}, 1025, "op 9 false"},
+		{Config{Rate: 2000}, 4000, "A 2"},
+		{Config{Rate: 2000}, 4001, "op 9 false"},
+		{Config{Rate: 2000, ReplayEvents: 10}, 11, "op 9 false"},
+	} {
+		bubble(t, c.cfg, func(t *testing.T, s *Server) {
+			p, id := login(t, s)
+			p.nc.Close()
+			synctest.Wait()
+			for range c.missed {
+				s.Dispatch(0, "A", nil)
+			}
+			p = relogin(t, s, id, 1)
+			if got := p.next().String(); got != c.want {
+				t.Errorf("%d missed at rate %v: got %s, want %s", c.missed, c.cfg.Rate, got, c.want)
+			}
+			p.nc.Close()
+			synctest.Wait()
+		})
+	}
+}
