@@ -129,7 +129,7 @@ func (c *conn) open(ctx context.Context, url string, cfg *Config) (session.Failu
 	}
 	if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
 		refusal := refusedBy(resp, hostOf(url))
-		return session.Failure{Kind: session.Refused, Status: refusal.Status, RetryAfter: refusal.RetryAfter}, refusal
+		return session.Failure{Kind: session.Refused, RetryAfter: refusal.RetryAfter}, refusal
 	}
 	return session.Failure{Kind: session.DialFailed}, dialError(url, err)
 }

@@ -25,7 +25,7 @@ const (
 	Closed          Kind = iota // a close frame, with Failure.Code
 	Dropped                     // EOF, reset, timeout: no close frame
 	DialFailed                  // no TCP, TLS or HTTP answer
-	Refused                     // an HTTP answer other than 101, with Failure.Status
+	Refused                     // an HTTP answer other than 101, with Failure.RetryAfter
 	WriteFailed                 // a write failed or took too long
 	Malformed                   // compressed data or JSON that cannot be read
 	HelloMissing                // no Hello in time
@@ -41,7 +41,6 @@ const (
 type Failure struct {
 	Kind       Kind
 	Code       int           // Closed
-	Status     int           // Refused
 	RetryAfter time.Duration // Refused: what the answer asked for
 	// Blamed is set if the last payload written was a user's command, so that a 4001 or 4002 is its fault.
 	Blamed bool

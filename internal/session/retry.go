@@ -155,10 +155,8 @@ func (m *Machine) wait(now time.Time, f Failure, next Next, wasLive bool) time.D
 		wait = m.jitter(min(retryMost, retryFirst<<min(max(r.attempts-1, 0), 6)))
 	}
 	switch {
-	case f.Kind == InvalidTrue || f.Kind == InvalidFalse && wasLive:
+	case f.Kind == InvalidTrue || f.Kind == InvalidFalse && (wasLive || r.identifies == 0):
 		// A random 1-5 s after op 9, which the docs asked for until 2022 and Discord's staff for either kind.
-		wait = max(wait, time.Second+m.jitter(4*time.Second))
-	case f.Kind == InvalidFalse && r.identifies == 0:
 		wait = max(wait, time.Second+m.jitter(4*time.Second))
 	case f.Kind == Refused:
 		wait = max(wait, min(f.RetryAfter, longestRetryAfter))
