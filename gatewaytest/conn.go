@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -80,7 +81,8 @@ func (c *Conn) ID() int { return c.id }
 // Host is the host the client dialled: "gateway" or "resume".
 func (c *Conn) Host() string { return c.host }
 
-// Shard is the shard id of the connection's session, -1 before IDENTIFY or RESUME.
+// Shard is the shard id of the connection's session. Before IDENTIFY or RESUME it is -1, unless the client's URL has
+// a query parameter shard=N: Discord ignores it, and here it names the shard from the start.
 func (c *Conn) Shard() int {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
@@ -128,11 +130,21 @@ func (c *Conn) SendBytes(b []byte) {
 }
 
 // Close sends a close frame after everything the connection is due so far, then ends the socket once
-// the client has answered, or after 5 s. The session stays, to be resumed. Code 0 sends no code.
+// the client has answered, or after 5 s. The session stays, to be resumed, unless the code says that it is over: 4006,
+// 4007, 4009, and those that are final. Code 0 sends no code.
 func (c *Conn) Close(code int, reason string) {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
+	c.closeAs(code, reason)
+}
+
+// closeAs closes a connection as Discord might, for a reason of its own. Called with s.mu held.
+func (c *Conn) closeAs(code int, reason string) {
+	tells := !c.closing && !c.over
 	c.close(code, reason)
+	if tells && endsSession(code) {
+		c.disown(fmt.Sprintf("close %d", code))
+	}
 }
 
 // Cut ends the socket with no close frame, as a lost network does. What was not read is lost; the
@@ -178,6 +190,16 @@ func (c *Conn) close(code int, reason string) {
 func (c *Conn) fault(code int, rule, format string, args ...any) {
 	c.violation(rule, format, args...)
 	c.close(code, closeReason[code])
+}
+
+// endsSession says whether a close code tells the client that its session is gone, or is to be left alone for good:
+// docs /topics/opcodes-and-status-codes#gateway-gateway-close-event-codes, and 4006, which is not listed any more.
+func endsSession(code int) bool {
+	switch code {
+	case 4004, 4006, 4007, 4009, 4010, 4011, 4012, 4013, 4014:
+		return true
+	}
+	return false
 }
 
 // closeReason is docs /topics/opcodes-and-status-codes#gateway-gateway-close-event-codes, in short.

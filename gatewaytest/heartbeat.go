@@ -178,8 +178,12 @@ func (c *Conn) judgeSequence(seq int64) {
 	if seq > known {
 		c.violation(RuleHeartbeatSequence, "heartbeat d is %d, the highest s sent is %d", seq, known)
 	}
+	if c.sess != nil && seq >= c.sess.resumed {
+		c.sess.ledger.wentOn() // the client has read READY, or RESUMED
+	}
 	if c.s.cfg.TrimOnHeartbeat && c.sess != nil {
-		c.sess.log.dropTo(min(seq, c.cursor))
+		c.sess.trimmed = max(c.sess.trimmed, min(seq, c.cursor))
+		c.sess.log.dropTo(c.sess.trimmed)
 	}
 }
 

@@ -144,7 +144,7 @@ func (s *Server) remaining(now time.Time) int {
 func (s *Server) revoke() {
 	s.token = "revoked." + s.newSessionID()
 	for _, sess := range s.sessions {
-		s.kill(sess)
+		s.kill(sess, "the token was revoked")
 	}
 	for _, c := range slices.Clone(s.conns) {
 		c.close(4004, closeReason[4004])
@@ -154,15 +154,44 @@ func (s *Server) revoke() {
 // refuse sends op 9 false. Called with s.mu held.
 func (c *Conn) refuse() {
 	d := json.RawMessage("false")
-	c.send(outgoing{kind: outText, op: opInvalidSession, d: d, body: appendPayload(nil, opInvalidSession, d)})
+	c.send(outgoing{kind: outText, op: opInvalidSession, d: d, body: appendPayload(nil, opInvalidSession, d), answer: true})
 }
 
-// invalidate is what an op 9 does. Called with s.mu held.
+// invalidate is what an op 9 does to the session, unless it answers an IDENTIFY or RESUME. Called with s.mu held.
 func (c *Conn) invalidate(resumable bool) {
-	c.state, c.invalid = stateInvalid, time.Now()
-	if sess := c.sess; sess != nil && sess.conn == c {
-		if c.detach(c.invalid); !resumable {
-			c.s.kill(sess)
+	c.detach(c.invalid)
+	if !resumable {
+		c.disown("op 9 false")
+		return
+	}
+	for _, sess := range c.spokenFor() {
+		sess.ledger.invalids++
+	}
+}
+
+// spokenFor are the sessions that what the server says on c is about: that of c, or those of the shard it is known
+// by before it has one. Called with s.mu held.
+func (c *Conn) spokenFor() []*session {
+	if c.sess != nil {
+		return []*session{c.sess}
+	}
+	var of []*session
+	for key, routed := range c.s.routes {
+		if key.id == c.shard {
+			of = append(of, routed...)
+		}
+	}
+	return of
+}
+
+// disown ends the sessions that c speaks for: the client is told that it has none. Called with s.mu held.
+func (c *Conn) disown(why string) {
+	if c.sess == nil && c.shard < 0 {
+		c.s.orphaned++
+	}
+	for _, sess := range c.spokenFor() {
+		if c.sess == nil || sess.conn == nil || sess.conn == c {
+			c.s.kill(sess, why)
 		}
 	}
 }

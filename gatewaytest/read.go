@@ -61,7 +61,7 @@ func (c *Conn) receiveClose(payload []byte) bool {
 	// close the server began says nothing.
 	if (code == 1000 || code == 1001) && !(c.closing && c.closeWith == code) && c.sess != nil && !c.muted {
 		if c.sess.conn == c || c.sess.conn == nil {
-			c.s.kill(c.sess)
+			c.s.kill(c.sess, "")
 		}
 	}
 	c.peerDone = true
@@ -110,6 +110,9 @@ func (c *Conn) judge(typ byte, data []byte, now time.Time) *incoming {
 			shard = c.s.namedShard(op, d)
 		}
 		c.s.take(Payload{At: now, Conn: c.id, Host: c.host, Shard: shard, Op: op, Data: d})
+		if sess := c.s.sessionNamed(op, d); sess != nil {
+			sess.ledger.tried(now)
+		}
 	}
 	if c.muted {
 		if err == nil && op == opHeartbeat {
@@ -189,20 +192,23 @@ func (c *Conn) Default() {
 
 // namedShard is the shard an IDENTIFY or RESUME speaks for, -1 if none. Called with s.mu held.
 func (s *Server) namedShard(op int, d json.RawMessage) int {
-	f, ok := parseFields(d)
-	if !ok {
-		return -1
+	if sess := s.sessionNamed(op, d); sess != nil {
+		return sess.shard.id
 	}
-	switch op {
-	case opIdentify:
+	if f, ok := parseFields(d); ok && op == opIdentify {
 		if key, ok := shardOf(f); ok {
 			return key.id
 		}
-	case opResume:
-		id, _ := f.text("session_id")
-		if sess := s.sessions[id]; sess != nil {
-			return sess.shard.id
-		}
 	}
 	return -1
+}
+
+// sessionNamed is the session that a RESUME is for, nil if there is none. Called with s.mu held.
+func (s *Server) sessionNamed(op int, d json.RawMessage) *session {
+	if op != opResume {
+		return nil
+	}
+	f, _ := parseFields(d)
+	id, _ := f.text("session_id")
+	return s.sessions[id]
 }

@@ -75,56 +75,6 @@ func (s *Server) take(p Payload) {
 	}
 }
 
-// Issued is one dispatch a session was issued, whether or not a connection was there to carry it.
-type Issued struct {
-	Seq  int64
-	Type string
-}
-
-// Issued returns what the session was issued, oldest first: the newest Config.Record dispatches. The
-// ledger outlives the session; of the sessions that have ended, those of the newest 4096 are kept.
-func (s *Server) Issued(sessionID string) []Issued {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	l := s.ledgers[sessionID]
-	if l == nil {
-		return nil
-	}
-	types := l.types.all()
-	out := make([]Issued, len(types))
-	first := l.issued - int64(len(types))
-	for i, t := range types {
-		out[i] = Issued{Seq: first + int64(i) + 1, Type: t}
-	}
-	return out
-}
-
-const maxLedgers = 4096
-
-// ledger keeps the types of a session's newest dispatches; numbers follow from the total.
-type ledger struct {
-	issued int64
-	types  ring[string]
-}
-
-func (l *ledger) add(typ string) {
-	l.issued++
-	l.types.add(typ)
-}
-
-// newLedger is called with s.mu held.
-func (s *Server) newLedger(sessionID string) *ledger {
-	l := &ledger{types: ring[string]{max: s.cfg.Record}}
-	s.ledgers[sessionID] = l
-	return l
-}
-
-// retire lets go of the ledger of the session that ended longest ago. Called with s.mu held.
-func (s *Server) retire(sessionID string) {
-	s.retired.add(sessionID)
-	delete(s.ledgers, s.retired.dropped)
-}
-
 // ring keeps the newest max items.
 type ring[T any] struct {
 	max     int
@@ -148,6 +98,9 @@ func (r *ring[T]) add(item T) {
 // first is the number of the oldest item, counted from 0.
 func (r *ring[T]) first() int64 { return r.added - int64(len(r.items)) }
 
+// at is the item with this place among those kept, the oldest first.
+func (r *ring[T]) at(i int) T { return r.items[(r.next+i)%len(r.items)] }
+
 func (r *ring[T]) all() []T { return r.from(0) }
 
 // from returns the items numbered n and up, oldest first.
@@ -155,7 +108,7 @@ func (r *ring[T]) from(n int64) []T {
 	skip := int(min(max(n-r.first(), 0), int64(len(r.items))))
 	out := make([]T, 0, len(r.items)-skip)
 	for i := skip; i < len(r.items); i++ {
-		out = append(out, r.items[(r.next+i)%len(r.items)])
+		out = append(out, r.at(i))
 	}
 	return out
 }

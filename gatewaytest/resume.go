@@ -35,13 +35,13 @@ func (s *Server) resume(c *Conn, d json.RawMessage, now time.Time) {
 		return
 	}
 	if sess != nil && s.expired(sess, now) {
-		s.kill(sess)
+		s.kill(sess, "not resumed in time")
 		sess = nil
 	}
 	seq, ok := f.integer("seq")
 	if !ok || seq < 0 || sess != nil && seq > sess.seq {
 		if sess != nil {
-			s.kill(sess)
+			s.kill(sess, "")
 		}
 		c.fault(4007, RuleResumeSeq, "RESUME seq is %.40s", f["seq"])
 		return
@@ -55,7 +55,11 @@ func (s *Server) resume(c *Conn, d json.RawMessage, now time.Time) {
 		c.violation(RuleResumeQuery, "RESUME over %q, the session began over %q", c.query, sess.query)
 	}
 	if seq < sess.log.base {
-		s.kill(sess)
+		why := "fell out of the replay log"
+		if seq < sess.trimmed {
+			why = "" // the client itself let go of what it asks for
+		}
+		s.kill(sess, why)
 		c.refuse()
 		return
 	}
@@ -65,6 +69,7 @@ func (s *Server) resume(c *Conn, d json.RawMessage, now time.Time) {
 	s.attach(c, sess, seq)
 	s.log.Info("gatewaytest: resumed", "shard", sess.shard.id, "conn", c.id, "session", sess.id, "missed", sess.seq-seq)
 	s.issue(sess, "RESUMED", json.RawMessage(`{"_trace":["gatewaytest"]}`))
+	sess.resumed = sess.seq
 	if misplaced && s.cfg.NudgeResume > 0 {
 		s.later(s.cfg.NudgeResume, func() {
 			c.send(outgoing{kind: outText, op: opReconnect, body: appendPayload(nil, opReconnect, json.RawMessage("null"))})

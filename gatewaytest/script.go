@@ -72,7 +72,7 @@ func (r *Rule) Times(n int) *Rule {
 }
 
 // Shard narrows the rule to one shard: that of the connection's session or, for an IDENTIFY or RESUME,
-// the one it speaks for. A connection has none when it opens, so such an OnConnect rule never applies.
+// the one it speaks for. When a connection opens, only the query parameter shard=N of its URL tells the shard.
 func (r *Rule) Shard(id int) *Rule {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
@@ -108,7 +108,7 @@ func (s *Server) match(op int, c *Conn, d json.RawMessage) *Rule {
 		if op == opIdentify || op == opResume {
 			return s.namedShard(op, d) == r.shard
 		}
-		return op >= 0 && c.shard == r.shard
+		return c.shard == r.shard
 	})
 }
 

@@ -3,6 +3,7 @@ package gatewaytest
 import (
 	"encoding/hex"
 	"encoding/json"
+	"hash/maphash"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -28,6 +29,8 @@ type Server struct {
 	done      chan struct{}
 	timer     *time.Timer
 	presses   presses
+
+	digestSeed maphash.Seed
 
 	// mu guards everything below, and the marked fields of Conn, session and Rule. It is held for work
 	// in memory only, never across I/O or a wait.
@@ -68,6 +71,7 @@ type Server struct {
 	news       chan struct{} // closed by the next payload; nil if nobody waits
 	ledgers    map[string]*ledger
 	retired    ring[string]
+	orphaned   int // sessions ended on connections of no known shard
 	violations []Violation
 	allowed    map[string]bool
 	firstBeats []float64
@@ -82,7 +86,7 @@ func newServer(cfg Config) (*Server, error) {
 	w := newWorld(worldConfig{Seed: cfg.Seed, Guilds: cfg.Guilds, MembersPerGuild: cfg.Members, Mix: cfg.Mix})
 	s := &Server{
 		cfg: cfg, log: cfg.Logger,
-		done:    make(chan struct{}),
+		done: make(chan struct{}), digestSeed: maphash.MakeSeed(),
 		sockets: map[net.Conn]struct{}{}, down: map[string]bool{}, mute: map[string]bool{},
 		token: cfg.Token, world: w, guilds: w.guildIDs(), rng: rand.New(rand.NewPCG(cfg.Seed, 0x676174657761)),
 		statuses: map[uint64]json.RawMessage{},

@@ -16,9 +16,12 @@ type session struct {
 	query    query // of the connection that identified
 	compress bool  // asked for in IDENTIFY
 
-	seq  int64 // last issued
-	sent int64 // highest handed to a connection: what the client may know
-	log  replayLog
+	seq     int64 // last issued
+	resumed int64 // the newest RESUMED
+	sent    int64 // highest handed to a connection: what the client may know
+	log     replayLog
+	// trimmed is up to where the client let go of the log by its heartbeats.
+	trimmed int64
 
 	conn     *Conn     // nil while detached
 	detached time.Time // since when
@@ -78,7 +81,7 @@ func (s *Server) ExpireSessions() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sess := range s.sessions {
-		s.kill(sess)
+		s.kill(sess, "expired by the test")
 	}
 }
 
@@ -112,7 +115,7 @@ func (s *Server) dispatch(typ string, body json.RawMessage, to func(shardKey) bo
 func (s *Server) issue(sess *session, typ string, body json.RawMessage) {
 	sess.seq++
 	sess.log.push(logEntry{typ: typ, body: body})
-	sess.ledger.add(typ)
+	sess.ledger.add(typ, s.digest(typ, body))
 	over := sess.log.len() - s.kept(sess)
 	if c := sess.conn; c != nil {
 		// A replay may need all of the log, so what is left of it does not count.
@@ -125,7 +128,7 @@ func (s *Server) issue(sess *session, typ string, body json.RawMessage) {
 			c.limit = c.cursor
 			c.queue = nil
 			c.close(4000, "too far behind")
-			s.kill(sess)
+			s.kill(sess, "fell out of the replay log")
 			return
 		}
 	}
@@ -208,11 +211,13 @@ func (c *Conn) detach(now time.Time) {
 	}
 }
 
-// kill forgets a session. Called with s.mu held.
-func (s *Server) kill(sess *session) {
+// kill forgets a session, for a reason that lets a client begin another; it is empty if the client had none to
+// end it. Called with s.mu held.
+func (s *Server) kill(sess *session, why string) {
 	if sess.dead {
 		return
 	}
+	sess.ledger.over = why
 	if sess.conn != nil {
 		sess.conn.detach(time.Now())
 	}
@@ -236,7 +241,7 @@ func (s *Server) expired(sess *session, now time.Time) bool {
 func (s *Server) sweep(now time.Time) {
 	for _, sess := range s.sessions {
 		if s.expired(sess, now) {
-			s.kill(sess)
+			s.kill(sess, "not resumed in time")
 		}
 	}
 }

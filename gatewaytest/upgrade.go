@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -47,6 +48,9 @@ func (s *Server) upgrade(nc net.Conn, req *http.Request, host string) *Conn {
 	s.accepted++
 	c := &Conn{s: s, id: s.accepted, host: host, nc: nc, shard: -1, limit: noLimit, opened: time.Now()}
 	c.turn.L = &s.mu
+	if shard, err := strconv.Atoi(q.Get("shard")); err == nil && shard >= 0 {
+		c.shard = shard
+	}
 	c.pace.held = -1
 	s.conns = append(s.conns, c)
 	if e := req.Header.Get("Sec-WebSocket-Extensions"); e != "" {

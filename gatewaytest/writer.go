@@ -26,6 +26,7 @@ type outgoing struct {
 	code   int
 	reason string
 	after  int64 // written once the dispatch of this number was
+	answer bool  // an op 9 that answers an IDENTIFY or RESUME
 }
 
 const (
@@ -54,7 +55,10 @@ func (c *Conn) send(m outgoing) {
 	c.turn.Signal()
 	// A session ends, or stays for a RESUME, at the moment it is said, not when it is read.
 	if m.op == opInvalidSession {
-		c.invalidate(string(m.d) == "true")
+		c.state, c.invalid = stateInvalid, time.Now()
+		if !m.answer {
+			c.invalidate(string(m.d) == "true")
+		}
 	}
 }
 

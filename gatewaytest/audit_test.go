@@ -1,0 +1,82 @@
+package gatewaytest
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// took is one dispatch as a consumer gets it.
+type took struct {
+	session, typ string
+	seq          int64
+	body         json.RawMessage
+}
+
+// audited plays a session of some dispatches, lets spoil change what the consumer got of it, and gives what an audit
+// says of that.
+func audited(t *testing.T, spoil func([]took) []took) (errs []error) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := Start(t, Config{Guilds: 2, Members: 3})
+		s.Allow(RuleUserAgent)
+		p, session := login(t, s)
+		for i := range 5 {
+			s.Dispatch(0, "TEST", i)
+		}
+		synctest.Wait()
+		var got []took
+		for n := len(s.Issued(session)); len(got) < n-1; {
+			if m := p.next(); m.S != nil {
+				got = append(got, took{session, *m.T, *m.S, m.D})
+			}
+		}
+		// login has read READY.
+		a := s.Audit(0)
+		a.session, a.seq = session, 1
+		for _, d := range spoil(got) {
+			if err := a.Got(d.session, d.seq, d.typ, d.body); err != nil {
+				errs = append(errs, err)
+			}
+		}
+		if err := a.Rest(); err != nil {
+			errs = append(errs, err)
+		}
+	})
+	return errs
+}
+
+func TestAuditPassesWhatWasIssued(t *testing.T) {
+	if errs := audited(t, func(d []took) []took { return d }); errs != nil {
+		t.Errorf("got %v", errs)
+	}
+}
+
+// The ledger must be red on one event dropped, one doubled, two swapped, one altered, and on a session that follows
+// one that is not over.
+func TestAuditIsRedOnEachWayToGetItWrong(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func([]took) []took
+		want  string
+	}{
+		"one dropped":       {func(d []took) []took { return slices.Delete(d, 3, 4) }, "lost 1"},
+		"the last dropped":  {func(d []took) []took { return d[:len(d)-1] }, "the consumer has"},
+		"one doubled":       {func(d []took) []took { return slices.Insert(d, 3, d[3]) }, "repeated"},
+		"two swapped":       {func(d []took) []took { d[3], d[4] = d[4], d[3]; return d }, "lost 1"},
+		"a body altered":    {func(d []took) []took { d[4].body = json.RawMessage(`99`); return d }, "the body of TEST"},
+		"a type altered":    {func(d []took) []took { d[4].typ = "OTHER"; return d }, "is a OTHER"},
+		"one invented":      {func(d []took) []took { return append(d, took{d[0].session, "TEST", int64(len(d) + 2), nil}) }, "was issued"},
+		"another session":   {func(d []took) []took { return append(d, took{"other", "READY", 1, nil}) }, "is not over"},
+		"nothing at all":    {func(d []took) []took { return nil }, "the consumer has 1"},
+		"a session of none": {func(d []took) []took { return []took{{"other", "READY", 1, nil}} }, "is not over"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			errs := audited(t, c.spoil)
+			if len(errs) == 0 || !strings.Contains(errs[0].Error(), c.want) {
+				t.Errorf("got %v, want an error with %q", errs, c.want)
+			}
+		})
+	}
+}
