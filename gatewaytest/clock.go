@@ -37,7 +37,7 @@ func (s *Server) keepTime() {
 			return
 		case <-s.timer.C:
 			for _, c := range s.tick(time.Now()) {
-				reset(c.nc)
+				c.drop()
 			}
 		}
 	}

@@ -42,6 +42,10 @@ type packer struct {
 	mode    string
 	split   int
 	payload bool // without a mode: large messages are compressed one by one
+	// fragments, if above 1, is into how many frames the next message is cut: RFC 6455 section 5.4.
+	fragments int
+	// truncate cuts the next message in half. Nothing may follow it, since no one could read that.
+	truncate, truncated bool
 	*presses
 
 	begun bool
@@ -61,11 +65,18 @@ func (s *sink) Write(p []byte) (int, error) {
 
 // append appends text to dst as one message, or several if zlib messages are to be split.
 func (p *packer) append(dst, text []byte) []byte {
+	if p.truncated {
+		return dst
+	}
+	p.truncated = p.truncate
 	if p.mode == "" {
 		if p.payload && len(text) >= payloadSize {
 			return p.single(dst, text)
 		}
-		return appendFrame(dst, frameText, text)
+		if p.truncated {
+			text = text[:len(text)/2]
+		}
+		return p.frames(dst, frameText, text)
 	}
 	buf := p.borrow()
 	p.out.to = buf
@@ -75,6 +86,9 @@ func (p *packer) append(dst, text []byte) []byte {
 		p.zstandard(text)
 	}
 	p.out.to = nil
+	if p.truncated {
+		*buf = (*buf)[:len(*buf)/2]
+	}
 	for whole, from := *buf, 0; from < len(whole); {
 		to := len(whole)
 		if p.mode == compressZlib && p.split > 0 {
@@ -84,10 +98,28 @@ func (p *packer) append(dst, text []byte) []byte {
 		for to < len(whole) && bytes.HasSuffix(whole[:to], syncFlush) {
 			to++
 		}
-		dst = appendFrame(dst, frameBinary, whole[from:to])
+		dst = p.frames(dst, frameBinary, whole[from:to])
 		from = to
 	}
 	p.giveBack(buf)
+	return dst
+}
+
+// frames appends one WebSocket message.
+func (p *packer) frames(dst []byte, typ byte, payload []byte) []byte {
+	n := p.fragments
+	p.fragments = 0
+	if n < 2 {
+		return appendFrame(dst, typ, payload)
+	}
+	for i := range n {
+		from := len(dst)
+		dst = appendFrame(dst, typ, payload[i*len(payload)/n:(i+1)*len(payload)/n])
+		if i < n-1 {
+			dst[from] &^= 0x80 // more follows
+		}
+		typ = frameContinuation
+	}
 	return dst
 }
 

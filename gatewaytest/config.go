@@ -74,6 +74,10 @@ type Config struct {
 	// Control adds the control API: HTTP at Server.Control, for tests in other languages. It answers programs of
 	// this machine only.
 	Control bool
+	// Chaos lets faults happen by themselves: "seed=7" for all that a right client survives, "cut@replay,op7" for
+	// some. docs/testing.md has the grammar and the list. With a seed alone the HeartbeatInterval's default is 2.5 s.
+	// Default: none.
+	Chaos string
 	// Record bounds what is kept for the test to read: client payloads in Received, and dispatches of
 	// one session in Issued. The newest stay. Default 4096.
 	Record int
@@ -130,6 +134,13 @@ func (cfg Config) withDefaults() (Config, error) {
 	}
 	if _, err := parseMix(cfg.Mix); err != nil {
 		return cfg, err
+	}
+	chaos, err := parseChaos(cfg.Chaos)
+	if err != nil {
+		return cfg, err
+	}
+	if chaos.gentle {
+		or(&cfg.HeartbeatInterval, gentleInterval)
 	}
 	or(&cfg.Shards, 1)
 	or(&cfg.MaxConcurrency, 1)

@@ -39,7 +39,10 @@ type Conn struct {
 	current *incoming
 
 	// Owned by the connection's writing goroutine.
-	pack packer
+	pack  packer
+	slept bool // on a slow link: the wait before the next bytes is over
+
+	gone chan struct{} // closed at the end
 
 	// Guarded by Server.mu.
 	turn    sync.Cond // signalled when there may be something to write, and at the end
@@ -62,6 +65,22 @@ type Conn struct {
 	over      bool
 	muted     bool
 	mutedACKs bool
+	eof       bool // the socket ends, rather than is reset
+
+	// What the network and a troubled Discord do to this connection alone.
+	link       link
+	warped     bool
+	asked      bool // IDENTIFY or RESUME has come
+	readyDelay time.Duration
+	ackDelay   time.Duration
+	acksLost   int
+	acksTwice  int
+	splitZlib  int
+	fragments  int       // the next message is cut into this many frames
+	truncate   bool      // the next message ends in its middle
+	noEvents   time.Time // until then dispatches wait, and nothing else does
+	front      int       // while a strike inside a replay sends: how many of its messages stand first in the queue
+	striking   bool
 
 	pace  pace
 	sends rolling // every payload
@@ -109,6 +128,13 @@ func (c *Conn) Send(op int, data any) {
 // SendRaw sends one JSON text, or anything else, through the connection's compression, in the order of
 // Send. If it is a payload, it holds for the server as with Send.
 func (c *Conn) SendRaw(frame []byte) {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	c.sendRaw(frame)
+}
+
+// sendRaw is called with s.mu held.
+func (c *Conn) sendRaw(frame []byte) {
 	m := outgoing{kind: outText, op: -1, body: frame}
 	if f, ok := parseFields(frame); ok {
 		if op, ok := f.integer("op"); ok {
@@ -117,8 +143,6 @@ func (c *Conn) SendRaw(frame []byte) {
 			m.d = f["d"]
 		}
 	}
-	c.s.mu.Lock()
-	defer c.s.mu.Unlock()
 	c.send(m)
 }
 
@@ -228,10 +252,20 @@ func (c *Conn) end() {
 	now := time.Now()
 	c.detach(now)
 	c.over = true
+	close(c.gone)
 	c.turn.Signal()
 	c.s.forget(c)
 	c.sampleFirstBeat(now)
 	c.noteTrouble(now)
+}
+
+// drop ends the socket.
+func (c *Conn) drop() {
+	if c.eof {
+		c.nc.Close()
+	} else {
+		reset(c.nc)
+	}
 }
 
 // serve runs the connection until it ends.

@@ -46,8 +46,8 @@ func (s *Server) controlDispatch(req *http.Request) (any, error) {
 	return map[string]any{"type": in.Type, "data": in.Data}, err
 }
 
-// breaks are the ways to break a connection.
-var breaks = map[string]func(c *Conn, code int){
+// waysToBreak are the ways to break a connection.
+var waysToBreak = map[string]func(c *Conn, code int){
 	"op7":           func(c *Conn, _ int) { c.Send(opReconnect, nil) },
 	"op9":           func(c *Conn, _ int) { c.Send(opInvalidSession, false) },
 	"op9-resumable": func(c *Conn, _ int) { c.Send(opInvalidSession, true) },
@@ -67,7 +67,7 @@ func (s *Server) controlBreak(req *http.Request) (any, error) {
 	if err := readControl(req, &in); err != nil {
 		return nil, err
 	}
-	do, code := breaks[in.How], 4000
+	do, code := waysToBreak[in.How], 4000
 	switch {
 	case in.Shard == nil || *in.Shard < 0:
 		return nil, badRequest("shard is needed, 0 or more")

@@ -131,7 +131,7 @@ func TestDocsListEveryRequestOfTheControlAPI(t *testing.T) {
 	if !slices.Equal(documented, served) {
 		t.Errorf("docs/testing.md has the requests %v, want %v", documented, served)
 	}
-	for how := range breaks {
+	for how := range waysToBreak {
 		if !strings.Contains(section(t, "In any language"), "`"+how+"`") {
 			t.Errorf("docs/testing.md does not say how %s", how)
 		}

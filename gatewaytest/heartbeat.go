@@ -40,7 +40,7 @@ func (c *Conn) due() time.Time {
 		return time.Time{}
 	case c.closing:
 		return c.closeBy
-	case c.muted:
+	case c.muted, c.warped:
 		return time.Time{}
 	case p.hello.IsZero():
 		return c.opened.Add(silence)
@@ -130,7 +130,7 @@ func (c *Conn) beat(d json.RawMessage, now time.Time) bool {
 		c.judgeSequence(seq)
 	}
 	p := &c.pace
-	if p.hello.IsZero() {
+	if p.hello.IsZero() || c.warped {
 		return true
 	}
 	gap, since := now.Sub(p.since()), "the last one"
@@ -192,12 +192,20 @@ func (c *Conn) ack() {
 	if c.mutedACKs {
 		return
 	}
-	m := outgoing{kind: outText, op: opHeartbeatACK, body: appendPayload(nil, opHeartbeatACK, json.RawMessage("null"))}
-	if c.s.cfg.AckDelay == 0 {
-		c.send(m)
+	if c.acksLost > 0 {
+		c.acksLost--
 		return
 	}
-	c.s.later(c.s.cfg.AckDelay, func() { c.send(m) })
+	m := outgoing{kind: outText, op: opHeartbeatACK, body: appendPayload(nil, opHeartbeatACK, json.RawMessage("null"))}
+	if c.acksTwice > 0 {
+		c.acksTwice--
+		c.send(m)
+	}
+	if delay := c.s.cfg.AckDelay + c.ackDelay; delay > 0 {
+		c.s.later(delay, func() { c.send(m) })
+		return
+	}
+	c.send(m)
 }
 
 // sampleFirstBeat adds where in its interval the connection's first beat fell. Only connections that
@@ -205,7 +213,7 @@ func (c *Conn) ack() {
 func (c *Conn) sampleFirstBeat(now time.Time) {
 	p := &c.pace
 	s := c.s
-	if p.first.IsZero() || c.muted || now.Sub(p.hello) < p.interval || len(s.firstBeats) >= maxFirstBeats {
+	if p.first.IsZero() || c.muted || c.warped || now.Sub(p.hello) < p.interval || len(s.firstBeats) >= maxFirstBeats {
 		return
 	}
 	s.firstBeats = append(s.firstBeats, float64(p.first.Sub(p.hello))/float64(p.interval))

@@ -6,17 +6,20 @@ import "time"
 // two. In memory dials are refused; on TCP the connection is reset once accepted. Open connections stay.
 func (s *Server) HostDown(host string, down bool) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, h := range hostsNamed(host) {
-		if h == hostResume && s.down[h] {
-			s.trouble(time.Now())
-		}
-		s.down[h] = down
+		s.setHost(s.down, h, down)
 	}
-	s.mu.Unlock()
+}
+
+// setHost puts a host into a kind of trouble, or out of it. Called with s.mu held.
+func (s *Server) setHost(kind map[string]bool, host string, troubled bool) {
+	if host == hostResume && (kind[host] || troubled) {
+		s.trouble(time.Now())
+	}
+	kind[host] = troubled
 	if s.memory != nil {
-		for _, h := range hostsNamed(host) {
-			s.memory.hosts[memoryHosts[h]].down.Store(down)
-		}
+		s.memory.hosts[memoryHosts[host]].down.Store(s.down[host])
 	}
 }
 
@@ -25,10 +28,7 @@ func (s *Server) HostMute(host string, mute bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, h := range hostsNamed(host) {
-		if h == hostResume {
-			s.trouble(time.Now())
-		}
-		s.mute[h] = mute
+		s.setHost(s.mute, h, mute)
 	}
 }
 

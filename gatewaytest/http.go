@@ -43,7 +43,9 @@ func (s *Server) handle(nc net.Conn, host string) {
 		s.control(nc, req)
 		return
 	}
+	shard := shardTag(req.URL.Query())
 	if mute, down := s.unreachable(host); mute || down {
+		s.missed(host, shard)
 		if down {
 			reset(nc)
 			return
@@ -74,6 +76,9 @@ func (s *Server) handle(nc net.Conn, host string) {
 	}
 	if rule := s.refused(host); rule != nil {
 		answer(nc, rule.status, rule.header, "")
+		return
+	}
+	if s.struckDial(nc, host, shard) {
 		return
 	}
 	c := s.upgrade(nc, req, host)

@@ -72,10 +72,10 @@ func (s *Server) identify(c *Conn, d json.RawMessage, now time.Time) {
 	sess := &session{shard: key, intents: uint64(intents), large: largeThreshold(f), compress: compress, guilds: guilds}
 	s.open(c, sess)
 	s.log.Info("gatewaytest: session", "shard", key.id, "of", key.count, "conn", c.id, "session", sess.id)
-	if s.cfg.ReadyDelay == 0 {
+	if delay := s.cfg.ReadyDelay + c.readyDelay; delay == 0 {
 		s.ready(sess, f)
 	} else {
-		s.later(s.cfg.ReadyDelay, func() {
+		s.later(delay, func() {
 			if !sess.dead {
 				s.ready(sess, f)
 			}

@@ -15,6 +15,8 @@ import (
 type network struct {
 	hosts map[string]*memoryListener // by host name; fixed once built
 	bufs  sync.Pool
+	// missed hears of a dial to a host that is down.
+	missed func(host string)
 }
 
 func newNetwork() *network {
@@ -42,6 +44,7 @@ func (n *network) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 	}
 	if l.down.Load() {
+		n.missed(host)
 		return nil, l.refused()
 	}
 	client, server := newPipe(&n.bufs, memoryAddr("client"), memoryAddr(addr))

@@ -21,6 +21,9 @@ func (c *Conn) read(frames *frameReader) {
 		if err != nil {
 			return
 		}
+		if !c.hears() {
+			continue
+		}
 		switch typ {
 		case frameText, frameBinary:
 			c.receive(typ, payload)
@@ -87,11 +90,14 @@ func (c *Conn) receive(typ byte, data []byte) {
 		return
 	}
 	rule := s.match(in.op, c, in.d)
+	c.asked = c.asked || in.op == opIdentify || in.op == opResume
 	s.mu.Unlock()
 	c.current = in
-	if rule != nil {
+	switch {
+	case rule != nil:
 		rule.f(c, in.d)
-	} else {
+	case in.op == opIdentify && c.struckNow(stageIdentify), in.op == opResume && c.struckNow(stageResume):
+	default:
 		c.Default()
 	}
 	c.current = nil
@@ -120,7 +126,7 @@ func (c *Conn) judge(typ byte, data []byte, now time.Time) *incoming {
 		}
 		return nil
 	}
-	if n := c.sends.add(now, 60*time.Second, 120); n > 120 {
+	if n := c.sends.add(now, 60*time.Second, 120); n > 120 && !c.warped {
 		c.fault(4008, RuleRateLimit, "%d payloads within 60 s", n)
 		return nil
 	}
@@ -173,12 +179,14 @@ func (c *Conn) Default() {
 	switch in.op {
 	case opConnect:
 		c.hello()
+		c.afterHello()
 	case opHeartbeat:
 		c.ack()
 	case opIdentify:
 		s.identify(c, in.d, in.at)
 	case opResume:
 		s.resume(c, in.d, in.at)
+		s.expectReplay(c)
 	default:
 		if !sendable(in.op) {
 			c.fault(4001, RuleOpcode, "op %d is not for clients to send", in.op)

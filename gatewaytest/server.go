@@ -65,6 +65,10 @@ type Server struct {
 	trafficSince time.Time
 	trafficDone  int64
 
+	chaos   *chaos // nil for none
+	strikes map[Strike]int
+	fell    string // the fault that last took a host down
+
 	rules      []*Rule
 	received   ring[Payload]
 	awaited    map[int]int64 // by opcode: the number of the payload from which on none has been returned
@@ -94,10 +98,15 @@ func newServer(cfg Config) (*Server, error) {
 		identified: map[int]time.Time{}, dayBegan: time.Now(), memberList: map[uint64]time.Time{},
 		received: ring[Payload]{max: cfg.Record}, awaited: map[int]int64{},
 		ledgers: map[string]*ledger{}, retired: ring[string]{max: maxLedgers},
-		allowed: map[string]bool{},
+		allowed: map[string]bool{}, strikes: map[Strike]int{},
 	}
 	s.timer = time.NewTimer(time.Hour)
 	s.timer.Stop() // until something is due
+	chaos, err := parseChaos(cfg.Chaos)
+	if err != nil {
+		return nil, err
+	}
+	s.stir(chaos)
 	return s, nil
 }
 
@@ -111,6 +120,13 @@ func NewMemoryServer(cfg Config) *Server {
 		panic(err)
 	}
 	s.memory = newNetwork()
+	s.memory.missed = func(name string) {
+		for host, known := range memoryHosts {
+			if name == known {
+				s.missed(host, -1)
+			}
+		}
+	}
 	s.url, s.resumeURL = "ws://gateway.discord.test", "ws://resume.discord.test"
 	s.api = "http://discord.test" + apiPath
 	if cfg.Control {
@@ -225,7 +241,7 @@ func (s *Server) connected(c *Conn) {
 	c.current = &incoming{op: opConnect}
 	if rule != nil {
 		rule.f(c, nil)
-	} else {
+	} else if !c.struckNow(at(c.host, stageHello, stageHelloResume)) {
 		c.Default()
 	}
 	c.current = nil

@@ -196,6 +196,7 @@ func (s *Server) attach(c *Conn, sess *session, seq int64) {
 	c.sess, c.shard, c.cursor, c.limit, c.replay = sess, sess.shard.id, seq, noLimit, sess.seq
 	c.state = stateLive
 	s.startTraffic()
+	s.expectLive(c)
 }
 
 // detach leaves the session without a connection, resumable. What was issued so far may still be sent

@@ -46,11 +46,8 @@ func (s *Server) upgrade(nc net.Conn, req *http.Request, host string) *Conn {
 		return nil
 	}
 	s.accepted++
-	c := &Conn{s: s, id: s.accepted, host: host, nc: nc, shard: -1, limit: noLimit, opened: time.Now()}
+	c := &Conn{s: s, id: s.accepted, host: host, nc: nc, shard: shardTag(q), limit: noLimit, opened: time.Now(), gone: make(chan struct{})}
 	c.turn.L = &s.mu
-	if shard, err := strconv.Atoi(q.Get("shard")); err == nil && shard >= 0 {
-		c.shard = shard
-	}
 	c.pace.held = -1
 	s.conns = append(s.conns, c)
 	if e := req.Header.Get("Sec-WebSocket-Extensions"); e != "" {
@@ -60,6 +57,14 @@ func (s *Server) upgrade(nc net.Conn, req *http.Request, host string) *Conn {
 	s.watch(c.due())
 	s.log.Info("gatewaytest: connection", "conn", c.id, "host", host, "query", c.query.String())
 	return c
+}
+
+// shardTag is the shard that a client names in its URL, -1 if it does not. Discord ignores the parameter.
+func shardTag(q url.Values) int {
+	if shard, err := strconv.Atoi(q.Get("shard")); err == nil && shard >= 0 {
+		return shard
+	}
+	return -1
 }
 
 // agree settles version, encoding and compression, or closes. Called with s.mu held.
@@ -82,7 +87,7 @@ func (c *Conn) agree(q url.Values) {
 		c.fault(4002, RuleEncoding, "encoding is %.20q, only json is served", c.query.encoding)
 		return
 	}
-	c.pack = packer{split: c.s.cfg.SplitZlib, presses: &c.s.presses}
+	c.pack, c.splitZlib = packer{presses: &c.s.presses}, c.s.cfg.SplitZlib
 	switch c.query.compress {
 	case "", compressZlib, compressZstd:
 		c.pack.mode = c.query.compress

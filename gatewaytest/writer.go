@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -12,6 +13,9 @@ const (
 	outDispatch                // a numbered dispatch
 	outBytes                   // a binary message past the compression
 	outPong
+	outPing
+	outFrame // bytes as they are, no frame around them
+	outCall  // nothing is written: call is called
 	outClose
 )
 
@@ -27,6 +31,7 @@ type outgoing struct {
 	reason string
 	after  int64 // written once the dispatch of this number was
 	answer bool  // an op 9 that answers an IDENTIFY or RESUME
+	call   func()
 }
 
 const (
@@ -51,7 +56,13 @@ func (c *Conn) send(m outgoing) {
 	if c.sess != nil {
 		m.after = min(c.sess.seq, c.limit)
 	}
-	c.queue = append(c.queue, m)
+	if c.striking {
+		m.after = c.cursor
+		c.queue = slices.Insert(c.queue, c.front, m)
+		c.front++
+	} else {
+		c.queue = append(c.queue, m)
+	}
 	c.turn.Signal()
 	// A session ends, or stays for a RESUME, at the moment it is said, not when it is read.
 	if m.op == opInvalidSession {
@@ -70,7 +81,8 @@ func (c *Conn) pull() (outgoing, bool) {
 		}
 		return outgoing{}, false
 	}
-	if len(c.queue) > 0 && c.cursor >= c.queue[0].after {
+	waits := c.noEvents.After(time.Now())
+	if len(c.queue) > 0 && (waits || c.cursor >= c.queue[0].after) {
 		m := c.queue[0]
 		c.queue[0] = outgoing{}
 		if c.queue = c.queue[1:]; len(c.queue) == 0 {
@@ -79,7 +91,7 @@ func (c *Conn) pull() (outgoing, bool) {
 		return m, true
 	}
 	sess := c.sess
-	if sess == nil {
+	if sess == nil || waits {
 		return outgoing{}, false
 	}
 	if sess.conn == c && c.cursor == sess.seq && len(sess.unborn) > 0 && sess.seq > 0 {
@@ -100,10 +112,22 @@ func (c *Conn) take(batch []outgoing) []outgoing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for !c.over {
-		for size := 0; len(batch) < batchMessages && size < batchBytes && !c.closeSent; {
+		for size := 0; len(batch) < batchMessages && size < batchBytes && !c.closeSent && !c.link.held.After(time.Now()); {
+			if len(batch) > 0 && len(c.queue) > 0 && c.queue[0].kind == outCall {
+				break // what comes before it is written before it is called
+			}
 			m, ok := c.pull()
 			if !ok {
 				break
+			}
+			if m.kind == outCall {
+				c.striking, c.front = true, 0
+				m.call()
+				c.striking = false
+				if c.over {
+					return nil
+				}
+				continue
 			}
 			batch = append(batch, m)
 			size += len(m.body)
@@ -111,6 +135,9 @@ func (c *Conn) take(batch []outgoing) []outgoing {
 		}
 		if len(batch) > 0 {
 			c.pack.payload = c.sess != nil && c.sess.compress
+			c.pack.split, c.pack.fragments = c.splitZlib, c.fragments
+			c.pack.truncate = c.truncate
+			c.fragments, c.truncate = 0, false
 			c.stamp(batch, time.Now(), false)
 			return batch
 		}
@@ -133,11 +160,15 @@ func (c *Conn) write() {
 			*buf = c.frame(*buf, m)
 		}
 		c.pack.rest()
-		_, err := c.nc.Write(*buf)
+		err := c.put(*buf)
 		c.s.presses.giveBack(buf)
 		if c.wrote(batch, err) {
 			// The reading goroutine sees the end of the socket, and ends the connection.
-			c.nc.Close()
+			if err == errTorn {
+				c.drop()
+			} else {
+				c.nc.Close()
+			}
 			return
 		}
 		clear(batch)
@@ -171,6 +202,10 @@ func (c *Conn) frame(dst []byte, m outgoing) []byte {
 		return appendFrame(dst, frameBinary, m.body)
 	case outPong:
 		return appendFrame(dst, framePong, m.body)
+	case outPing:
+		return appendFrame(dst, framePing, m.body)
+	case outFrame:
+		return append(dst, m.body...)
 	default:
 		return appendClose(dst, m.code, m.reason)
 	}

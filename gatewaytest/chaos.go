@@ -1,0 +1,261 @@
+package gatewaytest
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// chaos lets faults happen by themselves, as its spec says. Guarded by Server.mu. What happens to one shard is drawn
+// from a source of its own, so that shards do not disturb each other's luck.
+type chaos struct {
+	spec  chaosSpec
+	since time.Time
+	luck  map[int]*luck
+	world *rand.Rand
+	hosts []fault // a deck, for what happens to all
+	calm  bool
+}
+
+// luck is one shard's.
+type luck struct {
+	rng   *rand.Rand
+	decks [stages][]*wish
+
+	// When the shard was last broken, and when its session last ended: a gentle chaos lets it recover.
+	broken, ended time.Time
+	chained       bool // a second break has followed the first before the shard was live again
+}
+
+const (
+	// A client backs off until a connection has lasted, so a gentle chaos leaves a connection alone this long.
+	gentleBreak = 75 * time.Second
+	gentleEnd   = 6 * time.Minute
+	gentleRest  = 20 * time.Second
+)
+
+// SetChaos lets faults happen as a spec says, in place of those before it; docs/testing.md has its grammar. An empty
+// spec is Calm.
+func (s *Server) SetChaos(spec string) error {
+	parsed, err := parseChaos(spec)
+	if err != nil {
+		return err
+	}
+	s.Calm()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stir(parsed)
+	return nil
+}
+
+// Calm ends the chaos: no more faults begin, and every host is reachable. Those under way go on: a mute
+// connection stays mute.
+func (s *Server) Calm() {
+	s.mu.Lock()
+	if s.chaos != nil {
+		s.chaos.calm = true
+	}
+	s.mu.Unlock()
+	for _, host := range []string{hostGateway, hostResume} {
+		s.HostDown(host, false)
+		s.HostMute(host, false)
+	}
+}
+
+// stir begins the chaos of a spec. Called with s.mu held.
+func (s *Server) stir(spec chaosSpec) {
+	if len(spec.wishes) == 0 {
+		s.chaos = nil
+		return
+	}
+	ch := &chaos{spec: spec, since: time.Now(), luck: map[int]*luck{}, world: rand.New(rand.NewPCG(spec.seed, 0x776f726c64))}
+	s.chaos = ch
+	for _, c := range s.conns {
+		s.expectLive(c)
+	}
+	if len(spec.hostWishes()) > 0 {
+		s.expectHost()
+	}
+}
+
+func (ch *chaos) of(shard int) *luck {
+	l := ch.luck[shard]
+	if l == nil {
+		l = &luck{rng: rand.New(rand.NewPCG(ch.spec.seed, uint64(shard)+1))}
+		ch.luck[shard] = l
+	}
+	return l
+}
+
+// after is a random time around every: faults come as if they knew nothing of each other.
+func (ch *chaos) after(rng *rand.Rand) time.Duration {
+	return time.Duration(min(rng.ExpFloat64(), 5) * float64(ch.spec.every))
+}
+
+// struck lets a fault happen at a stage, perhaps, and says whether what the server would have done is left out. Called
+// with s.mu held.
+func (c *Conn) struck(at stage) (instead bool) {
+	ch := c.s.chaos
+	if ch == nil || ch.calm || c.over || c.closing {
+		return false
+	}
+	l := ch.of(c.shard)
+	w := ch.choose(l, at, time.Now(), func(f fault) bool { return f.do != nil && (f.fits == nil || f.fits(c)) })
+	if w == nil {
+		return false
+	}
+	c.s.record(c.shard, c.id, at, w.fault.name)
+	return w.fault.do(&strike{s: c.s, c: c, stage: at, rng: l.rng, gentle: ch.spec.gentle, size: ch.spec.bomb})
+}
+
+// struckNow is struck without s.mu held.
+func (c *Conn) struckNow(at stage) (instead bool) {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	return c.struck(at)
+}
+
+// choose draws the fault that happens at a stage now, nil for none.
+func (ch *chaos) choose(l *luck, at stage, now time.Time, fits func(fault) bool) *wish {
+	for _, w := range ch.spec.wishes {
+		if w.left > 0 && w.at.has(at) && fits(w.fault) {
+			w.left--
+			return w
+		}
+	}
+	if at != stageLive && l.rng.Float64() >= ch.spec.early {
+		return nil
+	}
+	// Every card of a deck is dealt before one comes again.
+	for tries := 0; tries < 2; tries++ {
+		deck := l.decks[at]
+		for i, w := range deck {
+			if fits(w.fault) && ch.spec.lets(l, w.fault, at, now) {
+				l.decks[at] = slices.Delete(deck, i, i+1)
+				return w
+			}
+		}
+		for _, w := range ch.spec.wishes {
+			if w.left < 0 && w.at.has(at) {
+				l.decks[at] = append(l.decks[at], w)
+			}
+		}
+		deck = l.decks[at]
+		l.rng.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
+	}
+	return nil
+}
+
+// lets says whether a fault may happen to a shard now, and takes note that it does. A gentle chaos breaks a shard
+// only when it has recovered, perhaps with one more fault on its way back.
+func (spec *chaosSpec) lets(l *luck, f fault, at stage, now time.Time) bool {
+	if !spec.gentle {
+		return true
+	}
+	if now.Sub(l.ended) < gentleRest && !l.ended.IsZero() {
+		return false
+	}
+	rested := l.broken.IsZero() || now.Sub(l.broken) >= gentleBreak
+	switch {
+	case f.severity == harmless && at == stageLive:
+		return true
+	case f.severity == ends:
+		if at != stageLive || !rested || !l.ended.IsZero() && now.Sub(l.ended) < gentleEnd {
+			return false
+		}
+		l.ended, l.broken, l.chained = now, now, true
+	case at == stageLive:
+		if !rested {
+			return false
+		}
+		l.broken, l.chained = now, slowToShow(f.name)
+	default:
+		if l.chained || l.broken.IsZero() || now.Sub(l.broken) > gentleRest || slowToShow(f.name) {
+			return false
+		}
+		l.broken, l.chained = now, true
+	}
+	return true
+}
+
+// slowToShow says whether a client needs two heartbeats to find out: more than that would keep it away for too long.
+func slowToShow(name string) bool {
+	switch name {
+	case "half-open-down", "half-open-up", "acks-stop", "ack-lost", "stall", "dial-mute", "hello-slow", "hello-never", "resume-ignored", "identify-ignored":
+		return true
+	}
+	return false
+}
+
+// afterHello expects a fault while the client has not answered Hello. Called with s.mu held.
+func (c *Conn) afterHello() {
+	ch := c.s.chaos
+	if ch == nil || ch.calm {
+		return
+	}
+	wait := time.Duration(ch.of(c.shard).rng.Int64N(int64(2 * time.Second)))
+	if ch.spec.gentle {
+		wait /= 4
+	}
+	c.s.later(wait, func() {
+		if st, ok := c.stage(); ok && st == stageSlot && !c.asked {
+			c.struck(stageSlot)
+		}
+	})
+}
+
+// expectReplay expects a fault inside the replay of what c has missed. Called with s.mu held.
+func (s *Server) expectReplay(c *Conn) {
+	ch := s.chaos
+	if ch == nil || ch.calm || c.closing || c.over || c.sess == nil || c.replay <= c.cursor {
+		return
+	}
+	after := c.cursor + 1 + ch.of(c.shard).rng.Int64N(c.replay-c.cursor)
+	c.send(outgoing{kind: outCall, op: -1, call: func() { c.struck(stageReplay) }})
+	if n := len(c.queue); n > 0 {
+		// What else is due, heartbeat ACKs say, was queued before and may come first.
+		c.queue[n-1].after = after
+		slices.SortStableFunc(c.queue, func(a, b outgoing) int { return int(a.after - b.after) })
+	}
+}
+
+// expectLive expects the next fault of a live connection. Called with s.mu held.
+func (s *Server) expectLive(c *Conn) {
+	ch := s.chaos
+	if ch == nil || ch.calm || c.sess == nil {
+		return
+	}
+	wait := ch.after(ch.of(c.shard).rng)
+	if ch.spec.forced(stageLive) {
+		wait = min(wait, time.Second)
+	}
+	s.later(wait, func() {
+		if c.over || s.chaos != ch {
+			return
+		}
+		if st, ok := c.stage(); ok && st == stageLive {
+			c.struck(stageLive)
+		}
+		s.expectLive(c)
+	})
+}
+
+// Strike says where and how something went wrong.
+type Strike struct{ Stage, Fault string }
+
+// Strikes counts what the chaos has done so far. The log tells of each.
+func (s *Server) Strikes() map[Strike]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make(map[Strike]int, len(s.strikes))
+	for k, n := range s.strikes {
+		out[k] = n
+	}
+	return out
+}
+
+// record takes note of a fault. Called with s.mu held.
+func (s *Server) record(shard, conn int, at stage, name string) {
+	s.strikes[Strike{at.String(), name}]++
+	s.log.Info("gatewaytest: chaos", "fault", name, "stage", at.String(), "shard", shard, "conn", conn)
+}

@@ -1,0 +1,147 @@
+package gatewaytest
+
+import (
+	"net"
+	"slices"
+	"time"
+)
+
+// struckDial lets a fault happen to a connection that is not upgraded yet. It says whether that is dealt with.
+func (s *Server) struckDial(nc net.Conn, host string, shard int) (done bool) {
+	k, f := s.drawDial(host, shard)
+	if k == nil {
+		return false
+	}
+	nc.SetDeadline(time.Time{})
+	if f.dial(k, nc) {
+		return true
+	}
+	nc.SetDeadline(time.Now().Add(httpTimeout))
+	return false
+}
+
+func (s *Server) drawDial(host string, shard int) (*strike, fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ch := s.chaos
+	if ch == nil || ch.calm || s.closed {
+		return nil, fault{}
+	}
+	st, l := at(host, stageDial, stageDialResume), ch.of(shard)
+	w := ch.choose(l, st, time.Now(), func(f fault) bool { return f.dial != nil })
+	if w == nil {
+		return nil, fault{}
+	}
+	s.record(shard, 0, st, w.fault.name)
+	if host == hostResume {
+		s.trouble(time.Now())
+	}
+	// A source of its own: what follows is not under the lock.
+	return &strike{s: s, stage: st, rng: fork(l.rng), gentle: ch.spec.gentle}, w.fault
+}
+
+// sleep waits with a connection that has no words yet.
+func (s *Server) sleep(nc net.Conn, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.done:
+	}
+}
+
+// hostWishes are the faults of whole hosts that the spec lets happen.
+func (spec *chaosSpec) hostWishes() (list []fault) {
+	for _, w := range spec.wishes {
+		if w.fault.do == nil && w.fault.dial == nil {
+			list = append(list, w.fault)
+		}
+	}
+	return list
+}
+
+// expectHost expects the next fault of a whole host. Called with s.mu held.
+func (s *Server) expectHost() {
+	ch := s.chaos
+	s.later(2*ch.after(ch.world)+time.Second, func() {
+		if s.chaos != ch || ch.calm {
+			return
+		}
+		if len(ch.hosts) == 0 {
+			ch.hosts = ch.spec.hostWishes()
+			ch.world.Shuffle(len(ch.hosts), func(i, j int) { ch.hosts[i], ch.hosts[j] = ch.hosts[j], ch.hosts[i] })
+		}
+		f := ch.hosts[0]
+		if !ch.spec.gentle || ch.rested(f, time.Now()) {
+			ch.hosts = ch.hosts[1:]
+			s.strikeHost(f)
+		}
+		s.expectHost()
+	})
+}
+
+// rested says whether every shard has recovered, and takes note that all are broken now.
+func (ch *chaos) rested(f fault, now time.Time) bool {
+	for _, l := range ch.luck {
+		if now.Sub(l.broken) < gentleBreak {
+			return false
+		}
+	}
+	if f.name == "restart" {
+		for _, l := range ch.luck {
+			l.broken, l.chained = now, true
+		}
+	}
+	return true
+}
+
+// strikeHost lets a fault happen to all connections of a host. Called with s.mu held.
+func (s *Server) strikeHost(f fault) {
+	ch := s.chaos
+	k := &strike{s: s, rng: ch.world, gentle: ch.spec.gentle}
+	switch f.name {
+	case "restart", "token-revoked":
+		for _, c := range slices.Clone(s.conns) {
+			if st, ok := c.stage(); ok {
+				s.record(c.shard, c.id, st, f.name)
+				if f.name == "restart" {
+					s.doom(c)
+				}
+			}
+		}
+		if f.name == "token-revoked" {
+			s.revoke()
+		}
+		return
+	}
+	lasts := k.pause(time.Second, 10*time.Minute)
+	hosts, troubled := []string{hostGateway}, s.down
+	switch f.name {
+	case "resume-down", "resume-mute":
+		hosts = []string{hostResume}
+	case "all-down":
+		hosts = []string{hostGateway, hostResume}
+	}
+	if f.name == "base-mute" || f.name == "resume-mute" {
+		troubled = s.mute
+	}
+	s.fell = f.name
+	for _, h := range hosts {
+		s.setHost(troubled, h, true)
+	}
+	s.log.Info("gatewaytest: chaos", "fault", f.name, "lasts", lasts)
+	s.later(lasts, func() {
+		for _, h := range hosts {
+			s.setHost(troubled, h, false)
+		}
+	})
+}
+
+// missed takes note of a dial that a host in trouble did not answer.
+func (s *Server) missed(host string, shard int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.chaos != nil && s.fell != "" {
+		s.record(shard, 0, at(host, stageDial, stageDialResume), s.fell)
+	}
+}

@@ -1,0 +1,101 @@
+package gatewaytest
+
+import (
+	"errors"
+	"time"
+)
+
+// link is what the network between server and client does to a connection. Its zero value does nothing. Guarded by
+// Server.mu.
+type link struct {
+	still     time.Time // until then nothing passes, either way
+	held      time.Time // until then what is to be written waits, to go as one
+	slow      time.Time // until then slowBytes a second pass
+	slowBytes int
+	piece     int  // this many bytes at most pass at a time, for the next pieces writes
+	pieces    int  //
+	tear      bool // the socket ends inside the next write
+	deaf      bool // what the client sends is lost
+}
+
+var (
+	errTorn = errors.New("gatewaytest: torn")
+	errGone = errors.New("gatewaytest: the connection has ended")
+)
+
+// warp notes that the network makes a client's pace look like none of its own: from here on its heartbeats and
+// limits are not judged by when they arrive. Called with s.mu held.
+func (c *Conn) warp() { c.warped = true }
+
+// put writes to the socket as the network lets it. It belongs to the writing goroutine.
+func (c *Conn) put(buf []byte) error {
+	for len(buf) > 0 {
+		n, wait, tear := c.passage(len(buf))
+		if wait > 0 {
+			if !c.pause(wait) {
+				return errGone
+			}
+			continue
+		}
+		if _, err := c.nc.Write(buf[:n]); err != nil {
+			return err
+		}
+		if tear {
+			return errTorn
+		}
+		buf = buf[n:]
+	}
+	return nil
+}
+
+// passage says how many of n bytes may pass now, or how long to wait first, and whether the socket ends after them.
+func (c *Conn) passage(n int) (bytes int, wait time.Duration, tear bool) {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	l, now := &c.link, time.Now()
+	const step = 50 * time.Millisecond
+	switch {
+	case l.still.After(now):
+		return 0, l.still.Sub(now), false
+	case l.tear:
+		return max(n/2, 1), 0, true
+	case l.slow.After(now):
+		if !c.slept {
+			c.slept = true
+			return 0, step, false
+		}
+		c.slept = false
+		return min(n, max(int(step)*l.slowBytes/int(time.Second), 1)), 0, false
+	case l.pieces > 0:
+		l.pieces--
+		return min(n, max(l.piece, 1)), 0, false
+	}
+	return n, 0, false
+}
+
+// hears says whether what the client has sent arrives, once it may.
+func (c *Conn) hears() bool {
+	for {
+		c.s.mu.Lock()
+		wait, deaf := time.Until(c.link.still), c.link.deaf
+		c.s.mu.Unlock()
+		if wait <= 0 {
+			return !deaf
+		}
+		if !c.pause(wait) {
+			return false
+		}
+	}
+}
+
+// pause waits; false if the connection ends meanwhile.
+func (c *Conn) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-c.gone:
+		return false
+	}
+}
