@@ -20,9 +20,13 @@ type address struct {
 	trusted []string // hosts a resume URL may name
 }
 
-// query is what every connection asks for; a RESUME must ask for the same (docs /events/gateway#resuming).
-func (c *Config) query() url.Values {
-	q := url.Values{"v": {fmt.Sprint(APIVersion)}, "encoding": {"json"}}
+// query is what every connection asks for, with what the first URL asks for besides; a RESUME must ask for the same
+// (docs /events/gateway#resuming).
+func (c *Config) query(base *url.URL) url.Values {
+	q := base.Query()
+	q.Del("compress")
+	q.Set("v", fmt.Sprint(APIVersion))
+	q.Set("encoding", "json")
 	if c.Compression != CompressionNone {
 		q.Set("compress", c.Compression.String())
 	}

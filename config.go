@@ -220,7 +220,7 @@ func (c Config) settled() (Config, *address, *command, error) {
 	if n := len(c.identify(presence)); n > maxPayload {
 		return bad("Presence", "and Token and Properties make an IDENTIFY of %d bytes; Discord takes at most %d", n, maxPayload)
 	}
-	return c, &address{base: base, query: c.query(), trusted: c.ResumeHosts}, presence, nil
+	return c, &address{base: base, query: c.query(base), trusted: c.ResumeHosts}, presence, nil
 }
 
 func (p Properties) settled() Properties {

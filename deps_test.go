@@ -36,6 +36,7 @@ var layers = map[string]layer{
 	"sessions":         {own: []string{"."}},
 	"gatewaytest":      {outside: []string{"github.com/klauspost/compress"}}, // nothing of the client, not even its WebSocket library
 	"cmd/chiru":        {own: []string{".", "gatewaytest", "sessions"}, outside: []string{"github.com/spf13/cobra"}},
+	"simulation":       {}, // tests only
 	"examples/minimal": {own: []string{"."}},
 }
 

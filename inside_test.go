@@ -58,11 +58,15 @@ func TestResumeURLIsUsedOnlyNearTheFirstOne(t *testing.T) {
 
 func TestEveryConnectionAsksForTheSameAndKeepsForeignParameters(t *testing.T) { // docs /events/gateway#resuming
 	cfg := Config{Compression: CompressionZlibStream}
-	a := &address{query: cfg.query()}
+	base, err := parseBase("wss://first/?of=mine&v=6")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &address{query: cfg.query(base)}
 	for in, want := range map[string]string{
-		"wss://h":                       "wss://h/?compress=zlib-stream&encoding=json&v=10",
-		"wss://h/":                      "wss://h/?compress=zlib-stream&encoding=json&v=10",
-		"wss://h/p/?v=9&a=b&compress=x": "wss://h/p/?a=b&compress=zlib-stream&encoding=json&v=10",
+		"wss://h":                       "wss://h/?compress=zlib-stream&encoding=json&of=mine&v=10",
+		"wss://h/":                      "wss://h/?compress=zlib-stream&encoding=json&of=mine&v=10",
+		"wss://h/p/?v=9&a=b&compress=x": "wss://h/p/?a=b&compress=zlib-stream&encoding=json&of=mine&v=10",
 	} {
 		u, err := parseBase(in)
 		if err != nil {

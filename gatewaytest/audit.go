@@ -13,6 +13,7 @@ type Audit struct {
 	shard   int
 	session string // the one being read; empty at a beginning
 	seq     int64  // the last dispatch of it
+	orphans int    // Server.orphaned when it began
 
 	// Dispatches counts those that were right. Sessions counts the sessions, the first included, and Ends why
 	// each one but the last was over.
@@ -79,7 +80,7 @@ func (a *Audit) next(sessionID string, seq int64) error {
 	case old == "":
 	case last == nil:
 		a.Ends["its ledger is not kept any more"]++
-	case last.over == "" && a.s.orphaned > 0:
+	case last.over == "" && a.s.orphaned > a.orphans:
 		a.Ends["ended on a connection of no known shard"]++
 	case !last.mayEnd(time.Now()):
 		return a.wrong("session %s follows %s, which is not over", sessionID, old)
@@ -88,6 +89,7 @@ func (a *Audit) next(sessionID string, seq int64) error {
 	default:
 		a.Ends["given up after no answer"]++
 	}
+	a.orphans = a.s.orphaned
 	if seq != 1 {
 		return a.wrong("session %s begins with number %d: lost %d", sessionID, seq, seq-1)
 	}

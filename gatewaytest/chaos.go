@@ -115,6 +115,9 @@ func (c *Conn) struckNow(at stage) (instead bool) {
 	return c.struck(at)
 }
 
+// rarity makes up for stages that few connections come to.
+var rarity = [stages]float64{stageDial: 1, stageDialResume: 1, stageHello: 1, stageHelloResume: 1, stageSlot: 3, stageIdentify: 2, stageResume: 1, stageReplay: 5}
+
 // choose draws the fault that happens at a stage now, nil for none.
 func (ch *chaos) choose(l *luck, at stage, now time.Time, fits func(fault) bool) *wish {
 	for _, w := range ch.spec.wishes {
@@ -123,21 +126,21 @@ func (ch *chaos) choose(l *luck, at stage, now time.Time, fits func(fault) bool)
 			return w
 		}
 	}
-	if at != stageLive && l.rng.Float64() >= ch.spec.early {
+	if at != stageLive && l.rng.Float64() >= ch.spec.early*rarity[at] {
 		return nil
 	}
 	// Every card of a deck is dealt before one comes again.
 	for tries := 0; tries < 2; tries++ {
 		deck := l.decks[at]
 		for i, w := range deck {
-			if fits(w.fault) && ch.spec.lets(l, w.fault, at, now) {
+			if fits(w.fault) && ch.lets(l, w.fault, at, now) {
 				l.decks[at] = slices.Delete(deck, i, i+1)
 				return w
 			}
 		}
 		for _, w := range ch.spec.wishes {
 			if w.left < 0 && w.at.has(at) {
-				l.decks[at] = append(l.decks[at], w)
+				l.decks[at] = append(l.decks[at], slices.Repeat([]*wish{w}, w.cards(at))...)
 			}
 		}
 		deck = l.decks[at]
@@ -148,8 +151,17 @@ func (ch *chaos) choose(l *luck, at stage, now time.Time, fits func(fault) bool)
 
 // lets says whether a fault may happen to a shard now, and takes note that it does. A gentle chaos breaks a shard
 // only when it has recovered, perhaps with one more fault on its way back.
-func (spec *chaosSpec) lets(l *luck, f fault, at stage, now time.Time) bool {
-	if !spec.gentle {
+func (ch *chaos) lets(l *luck, f fault, at stage, now time.Time) bool {
+	if !ch.spec.gentle {
+		return true
+	}
+	if f.sweeping {
+		if at != stageLive || !ch.rested(now) {
+			return false
+		}
+		for _, l := range ch.luck {
+			l.broken, l.chained = now, true
+		}
 		return true
 	}
 	if now.Sub(l.ended) < gentleRest && !l.ended.IsZero() {
@@ -258,4 +270,26 @@ func (s *Server) Strikes() map[Strike]int {
 func (s *Server) record(shard, conn int, at stage, name string) {
 	s.strikes[Strike{at.String(), name}]++
 	s.log.Info("gatewaytest: chaos", "fault", name, "stage", at.String(), "shard", shard, "conn", conn)
+}
+
+// Fault describes one that a chaos can be asked for.
+type Fault struct {
+	Name   string
+	Stages []string // where it can happen
+	// Severity is what it asks of a right client: "harmless", "resume", "new session", "long wait" or "final".
+	Severity string
+}
+
+// Faults lists every fault there is.
+func Faults() (list []Fault) {
+	for _, f := range slices.Concat(faults, hostFaults) {
+		out := Fault{Name: f.name, Severity: [...]string{"harmless", "resume", "new session", "long wait", "final"}[f.severity]}
+		for s := range stages {
+			if f.at.has(s) {
+				out.Stages = append(out.Stages, s.String())
+			}
+		}
+		list = append(list, out)
+	}
+	return list
 }

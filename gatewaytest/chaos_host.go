@@ -2,7 +2,6 @@ package gatewaytest
 
 import (
 	"net"
-	"slices"
 	"time"
 )
 
@@ -71,25 +70,19 @@ func (s *Server) expectHost() {
 			ch.hosts = ch.spec.hostWishes()
 			ch.world.Shuffle(len(ch.hosts), func(i, j int) { ch.hosts[i], ch.hosts[j] = ch.hosts[j], ch.hosts[i] })
 		}
-		f := ch.hosts[0]
-		if !ch.spec.gentle || ch.rested(f, time.Now()) {
+		if !ch.spec.gentle || ch.rested(time.Now()) {
+			s.strikeHost(ch.hosts[0])
 			ch.hosts = ch.hosts[1:]
-			s.strikeHost(f)
 		}
 		s.expectHost()
 	})
 }
 
-// rested says whether every shard has recovered, and takes note that all are broken now.
-func (ch *chaos) rested(f fault, now time.Time) bool {
+// rested says whether every shard has recovered.
+func (ch *chaos) rested(now time.Time) bool {
 	for _, l := range ch.luck {
 		if now.Sub(l.broken) < gentleBreak {
 			return false
-		}
-	}
-	if f.name == "restart" {
-		for _, l := range ch.luck {
-			l.broken, l.chained = now, true
 		}
 	}
 	return true
@@ -99,21 +92,6 @@ func (ch *chaos) rested(f fault, now time.Time) bool {
 func (s *Server) strikeHost(f fault) {
 	ch := s.chaos
 	k := &strike{s: s, rng: ch.world, gentle: ch.spec.gentle}
-	switch f.name {
-	case "restart", "token-revoked":
-		for _, c := range slices.Clone(s.conns) {
-			if st, ok := c.stage(); ok {
-				s.record(c.shard, c.id, st, f.name)
-				if f.name == "restart" {
-					s.doom(c)
-				}
-			}
-		}
-		if f.name == "token-revoked" {
-			s.revoke()
-		}
-		return
-	}
 	lasts := k.pause(time.Second, 10*time.Minute)
 	hosts, troubled := []string{hostGateway}, s.down
 	switch f.name {

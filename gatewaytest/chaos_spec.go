@@ -3,6 +3,7 @@ package gatewaytest
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -25,6 +26,18 @@ type wish struct {
 	fault fault
 	at    stageSet
 	left  int // how often it still happens, as soon as it can; -1 for now and then
+}
+
+// cards is how often a fault stands in the deck of a stage: more often the fewer its connections, so that each fault
+// comes about as often. Live connections are many.
+func (w *wish) cards(at stage) int {
+	switch {
+	case w.fault.fits != nil:
+		return 4
+	case at == stageLive:
+		return 1
+	}
+	return max(1, 14/bits.OnesCount16(uint16(w.fault.at)))
 }
 
 // bombSize is a little more than a client may be expected to take in one message.

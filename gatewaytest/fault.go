@@ -29,6 +29,8 @@ type fault struct {
 	// stage is left out. dial is called without, and says whether the connection has been dealt with.
 	do   func(*strike) (instead bool)
 	dial func(*strike, net.Conn) (done bool)
+	// sweeping faults strike every connection.
+	sweeping bool
 	// fits narrows the connections it can happen to.
 	fits func(*Conn) bool
 }
@@ -56,7 +58,7 @@ func (k *strike) coin() bool { return k.rng.IntN(2) == 0 }
 func pick[T any](k *strike, from ...T) T { return from[k.rng.IntN(len(from))] }
 
 // faults are all there are, but for those of whole hosts. docs/testing.md tells them.
-var faults = slices.Concat(dialFaults, helloFaults, closeFaults, socketFaults, ackFaults, payloadFaults, sessionFaults)
+var faults = slices.Concat(dialFaults, helloFaults, closeFaults, socketFaults, ackFaults, payloadFaults, sessionFaults, sweepingFaults)
 
 // hostFaults are those of all connections at once. They happen to each in its own stage.
 var hostFaults = []fault{
@@ -65,8 +67,30 @@ var hostFaults = []fault{
 	{name: "all-down", at: dialStages, severity: breaks},
 	{name: "base-mute", at: of(stageDial), severity: breaks},
 	{name: "resume-mute", at: of(stageDialResume), severity: breaks},
-	{name: "restart", at: openStages, severity: breaks},
-	{name: "token-revoked", at: openStages, severity: final},
+}
+
+// sweepingFaults come with one connection and strike all.
+var sweepingFaults = []fault{
+	{name: "restart", at: openStages, severity: breaks, sweeping: true, do: func(k *strike) bool {
+		k.others("restart", func(c *Conn) { k.s.doom(c) })
+		k.s.doom(k.c)
+		return true
+	}},
+	{name: "token-revoked", at: openStages, severity: final, sweeping: true, do: func(k *strike) bool {
+		k.others("token-revoked", func(*Conn) {})
+		k.s.revoke()
+		return true
+	}},
+}
+
+// others does something to every other connection.
+func (k *strike) others(name string, do func(*Conn)) {
+	for _, c := range slices.Clone(k.s.conns) {
+		if at, ok := c.stage(); ok && c != k.c {
+			k.s.record(c.shard, c.id, at, name)
+			do(c)
+		}
+	}
 }
 
 func faultNamed(name string) (fault, bool) {

@@ -85,7 +85,7 @@ var payloadFaults = []fault{
 		return false
 	}},
 	{name: "bomb", at: openStages, severity: breaks, do: func(k *strike) bool {
-		k.c.sendRaw(bytes.Repeat([]byte{' '}, k.size))
+		k.c.send(outgoing{kind: outText, op: -1, body: bytes.Repeat([]byte{' '}, k.size)})
 		return false
 	}},
 	{name: "fragment", at: openStages, severity: harmless, do: func(k *strike) bool {

@@ -96,6 +96,13 @@ var fouls = []foul{
 		time.Sleep(2 * time.Second)
 		p.send(1, nil)
 		p.want("close 4003")
+	}, "", "none"},
+	{"command after op 9", Config{}, func(t *testing.T, s *Server) {
+		p := relogin(t, s, "nobody", 1)
+		p.want("op 9 false")
+		time.Sleep(2 * time.Second)
+		p.send(31, map[string]any{"guild_ids": []string{"1"}})
+		p.want("close 4003")
 	}, RuleAfterInvalid, "none"},
 
 	{"no properties", Config{}, identifying("READY", "properties", nil), RuleProperties, "kept"},

@@ -155,9 +155,10 @@ func (c *Conn) judge(typ byte, data []byte, now time.Time) *incoming {
 }
 
 // afterInvalid answers what comes after op 9. Commands may cross it on the way, so only the two that
-// begin a session, and what comes a second later, break the rule.
+// begin a session, and what comes a second later, break the rule. A heartbeat never does: a client whose
+// consumer stands still beats on and reads nothing.
 func (c *Conn) afterInvalid(op int, now time.Time) {
-	if op == opIdentify || op == opResume || now.Sub(c.invalid) > time.Second {
+	if op == opIdentify || op == opResume || op != opHeartbeat && now.Sub(c.invalid) > time.Second {
 		c.violation(RuleAfterInvalid, "op %d after op 9", op)
 	}
 	c.close(4003, closeReason[4003])

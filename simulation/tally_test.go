@@ -1,0 +1,116 @@
+package simulation
+
+import (
+	"maps"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chiru-go/chiru/gatewaytest"
+)
+
+// tally adds up what runs have shown.
+type tally struct {
+	mu sync.Mutex // held for work in memory only
+
+	runs, violations, wrongs                                         int
+	shardHours, idleHours                                            int
+	faults, dispatches, connections, resumes, identifies, duplicates int64
+	sessions, finals, restarts                                       int64
+	slowest                                                          time.Duration
+	strikes                                                          map[gatewaytest.Strike]int
+	ends                                                             map[string]int
+}
+
+func newTally() *tally {
+	return &tally{strikes: map[gatewaytest.Strike]int{}, ends: map[string]int{}}
+}
+
+func (all *tally) add(p plan, server *gatewaytest.Server, bots []*bot, w *watch) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	all.runs++
+	all.violations += len(server.Violations())
+	all.wrongs += len(w.wrongs)
+	all.slowest = max(all.slowest, w.recovered)
+	for shard := range p.shards {
+		for hour := range p.hours {
+			if w.hours[[2]int{shard, hour}] {
+				all.shardHours++
+			} else {
+				all.idleHours++
+			}
+		}
+	}
+	for _, strikes := range []map[gatewaytest.Strike]int{server.Strikes(), w.strikes} {
+		for s, n := range strikes {
+			all.strikes[s] += n
+			all.faults += int64(n)
+		}
+	}
+	for _, b := range bots {
+		all.dispatches += b.audit.Dispatches
+		all.sessions += int64(b.audit.Sessions)
+		for why, n := range b.audit.Ends {
+			all.ends[why] += n
+		}
+		all.connections += b.connections
+		all.resumes += b.resumes
+		all.identifies += b.identifies
+		all.duplicates += b.duplicates
+		all.finals += b.finals
+		all.restarts += b.restarts
+	}
+}
+
+// kinds adds the strikes of each fault up.
+func (all *tally) kinds() map[string]int {
+	kinds := map[string]int{}
+	for s, n := range all.strikes {
+		kinds[s.Fault] += n
+	}
+	return kinds
+}
+
+// missing lists the pairs of stage and fault that no run has shown.
+func (all *tally) missing() []gatewaytest.Strike {
+	left := pairs()
+	for s := range all.strikes {
+		delete(left, s)
+	}
+	var list []gatewaytest.Strike
+	for s := range maps.Keys(left) {
+		list = append(list, s)
+	}
+	return list
+}
+
+// pairs are all combinations of a state and a fault that can be: the server's by the stage of the connection, those of
+// the process by the state of the client.
+func pairs() map[gatewaytest.Strike]bool {
+	out := map[gatewaytest.Strike]bool{}
+	for _, f := range gatewaytest.Faults() {
+		for _, s := range f.Stages {
+			out[gatewaytest.Strike{Stage: s, Fault: f.Name}] = true
+		}
+	}
+	for _, fault := range []string{"process-restart", "consumer-stall"} {
+		for _, state := range []string{"waiting", "dialing", "awaitHello", "awaitSlot", "identifying", "resuming", "live"} {
+			out[gatewaytest.Strike{Stage: state, Fault: fault}] = true
+		}
+	}
+	return out
+}
+
+func (all *tally) print(t *testing.T) {
+	kinds := all.kinds()
+	least, most := 1<<30, 0
+	for _, n := range kinds {
+		least, most = min(least, n), max(most, n)
+	}
+	t.Logf("%d runs, %d shard-hours (%d more without a fault), %d faults of %d kinds (%d to %d each), %d connections, %d resumes, %d identifies, %d sessions, %d finals, %d restarts, %d dispatches, %d duplicates dropped, slowest recovery %v",
+		all.runs, all.shardHours, all.idleHours, all.faults, len(kinds), least, most, all.connections, all.resumes, all.identifies, all.sessions, all.finals, all.restarts, all.dispatches, all.duplicates, all.slowest)
+	t.Logf("kinds: %v", kinds)
+	t.Logf("ends of sessions: %v", all.ends)
+	t.Logf("pairs: %d of %d not hit: %v", len(all.missing()), len(pairs()), all.missing())
+}
