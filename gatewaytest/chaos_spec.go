@@ -14,6 +14,7 @@ import (
 // chaosSpec is what a chaos is to do.
 type chaosSpec struct {
 	seed   uint64
+	seeded bool
 	every  time.Duration // the mean time between faults of a live connection
 	early  float64       // the chance of a fault at each stage before that
 	gentle bool          // a default client keeps up: see lets
@@ -51,7 +52,7 @@ const gentleInterval = 2500 * time.Millisecond
 // every=DURATION and early=CHANCE say how often, bomb=BYTES what a bomb decompresses to.
 func parseChaos(text string) (chaosSpec, error) {
 	spec := chaosSpec{every: 30 * time.Second, early: 0.1, bomb: bombSize}
-	var seeded, named, all, everySet bool
+	var named, all, everySet bool
 	for word := range strings.SplitSeq(text, ",") {
 		word = strings.TrimSpace(word)
 		key, value, _ := strings.Cut(word, "=")
@@ -59,7 +60,7 @@ func parseChaos(text string) (chaosSpec, error) {
 		switch key {
 		case "":
 		case "seed":
-			seeded = true
+			spec.seeded = true
 			spec.seed, err = strconv.ParseUint(value, 10, 64)
 		case "every":
 			everySet = true
@@ -96,7 +97,7 @@ func parseChaos(text string) (chaosSpec, error) {
 	switch {
 	case all:
 		spec.wish(final)
-	case seeded && !named:
+	case spec.seeded && !named:
 		spec.gentle = true
 		spec.wish(ends)
 		if !everySet {

@@ -75,8 +75,8 @@ type Config struct {
 	// this machine only.
 	Control bool
 	// Chaos lets faults happen by themselves: "seed=7" for all that a right client survives, "cut@replay,op7" for
-	// some. docs/testing.md has the grammar and the list. With a seed alone the HeartbeatInterval's default is 2.5 s.
-	// Default: none.
+	// some. docs/testing.md has the grammar and the list. With a seed alone the default of HeartbeatInterval is 2.5 s,
+	// and an even seed sets TrimOnHeartbeat. Default: none.
 	Chaos string
 	// Record bounds what is kept for the test to read: client payloads in Received, and dispatches of
 	// one session in Issued. The newest stay. Default 4096.
@@ -141,6 +141,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	}
 	if chaos.gentle {
 		or(&cfg.HeartbeatInterval, gentleInterval)
+	}
+	if chaos.seeded && chaos.seed%2 == 0 {
+		cfg.TrimOnHeartbeat = true
 	}
 	or(&cfg.Shards, 1)
 	or(&cfg.MaxConcurrency, 1)

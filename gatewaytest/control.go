@@ -25,6 +25,7 @@ var controls = map[string]func(*Server, *http.Request) (any, error){
 	"POST dispatch":  (*Server).controlDispatch,
 	"POST break":     (*Server).controlBreak,
 	"POST hosts":     (*Server).controlHosts,
+	"POST chaos":     (*Server).controlChaos,
 	"GET violations": (*Server).controlViolations,
 	"GET sessions":   (*Server).controlSessions,
 	"GET ledger":     (*Server).controlLedger,

@@ -123,3 +123,32 @@ func (s *Server) controlHosts(req *http.Request) (any, error) {
 	mute, down := s.unreachable(in.Host)
 	return map[string]any{"host": in.Host, "down": down, "mute": mute}, nil
 }
+
+// controlChaos begins a chaos, or ends it, and tells what the ones so far have done.
+func (s *Server) controlChaos(req *http.Request) (any, error) {
+	var in struct {
+		Spec *string `json:"spec"`
+	}
+	if err := readControl(req, &in); err != nil {
+		return nil, err
+	}
+	if in.Spec == nil {
+		return nil, badRequest("spec is needed; an empty one ends the chaos")
+	}
+	if err := s.SetChaos(*in.Spec); err != nil {
+		return nil, badRequest("%s", strings.TrimPrefix(err.Error(), "gatewaytest: "))
+	}
+	type strikes struct {
+		Stage string `json:"stage"`
+		Fault string `json:"fault"`
+		Count int    `json:"count"`
+	}
+	list := []strikes{}
+	for k, n := range s.Strikes() {
+		list = append(list, strikes{k.Stage, k.Fault, n})
+	}
+	slices.SortFunc(list, func(a, b strikes) int {
+		return strings.Compare(a.Fault+" "+a.Stage, b.Fault+" "+b.Stage)
+	})
+	return map[string]any{"spec": *in.Spec, "strikes": list}, nil
+}

@@ -55,6 +55,9 @@ func newBot(p plan, shard int, server *gatewaytest.Server, gate chiru.IdentifyGa
 		BacklogEvents: pick(rng, 1, 8, 256), BacklogBytes: pick(rng, 1, 64<<10, 4<<20),
 		Logger: slog.New(w.handler("client")),
 	}
+	if p.compression != nil {
+		b.cfg.Compression = *p.compression
+	}
 	if rng.IntN(2) == 0 {
 		b.cfg.Store = new(store)
 	}
@@ -200,7 +203,7 @@ func (b *bot) trouble() {
 	after := time.Duration(b.luck.Int64N(int64(5 * time.Second)))
 	lasts := time.Duration(min(b.luck.ExpFloat64(), 5) * float64(2*time.Minute))
 	switch {
-	case b.isCalm():
+	case b.isCalm() || !b.watch.p.trouble:
 	case what < 0.03:
 		time.AfterFunc(after, func() { b.strike("process-restart", func() { b.cancel() }) })
 	case what < 0.06:

@@ -16,11 +16,15 @@ import (
 
 // plan is what a seed stands for.
 type plan struct {
-	seed   uint64
-	shards int
-	hours  int
-	trim   bool // the server lets go of what heartbeats acknowledge
-	server gatewaytest.Config
+	seed    uint64
+	shards  int
+	lasts   time.Duration
+	server  gatewaytest.Config
+	gate    time.Duration // that permits take at least
+	trouble bool          // consumers stall and processes restart
+	rerun   string        // how to run it again
+	// compression is that of every shard, if set; otherwise each has its own.
+	compression *chiru.Compression
 }
 
 // recovery is how long a shard may take to be live again, with everything it has missed, once no more faults begin:
@@ -30,12 +34,15 @@ const recovery = 2*10*time.Minute + 320*time.Second + 5*time.Minute
 
 func planOf(seed uint64) plan {
 	rng := rand.New(rand.NewPCG(seed, 0x706c616e))
-	p := plan{seed: seed, shards: 1 + rng.IntN(8), hours: 1 + rng.IntN(4), trim: seed%2 == 0}
+	p := plan{
+		seed: seed, shards: 1 + rng.IntN(8), lasts: time.Duration(1+rng.IntN(4)) * time.Hour, trouble: true,
+		rerun: fmt.Sprintf("-run TestSeeds -seeds %d", seed),
+	}
 	p.server = gatewaytest.Config{
 		Seed: seed, Guilds: 3 * p.shards, Members: 3, Shards: p.shards,
 		Rate: 0.17 * float64(p.shards), Mix: []string{"chatty", "quiet", "every"}[rng.IntN(3)],
-		MaxConcurrency: 1 + rng.IntN(4), SessionLimit: 1 << 30, TrimOnHeartbeat: p.trim, Record: 1 << 14,
-		ShuffleChunks: true,
+		MaxConcurrency: 1 + rng.IntN(4), SessionLimit: 1 << 30, Record: 1 << 14,
+		ShuffleChunks: true, // and an even seed trims the replay log by heartbeats
 		Chaos:         fmt.Sprintf("all,seed=%d,every=%v,early=%.2f,bomb=%d", seed, time.Duration(2+rng.IntN(12))*time.Minute, 0.05+0.15*rng.Float64(), 2*maxMessage),
 	}
 	return p
@@ -61,14 +68,14 @@ func simulate(t *testing.T, p plan, all *tally) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		var bots []*bot
 		for i := range p.shards {
-			b := newBot(p, i, server, &unhurried{IdentifyGate: gate, rng: source(p.seed, i, "gate")}, watch)
+			b := newBot(p, i, server, &unhurried{IdentifyGate: gate, least: p.gate, rng: source(p.seed, i, "gate")}, watch)
 			bots = append(bots, b)
 		}
 		watch.bots = bots
 		for _, b := range bots {
 			go b.live(ctx)
 		}
-		time.Sleep(time.Duration(p.hours) * time.Hour)
+		time.Sleep(p.lasts)
 
 		server.Calm()
 		for _, b := range bots {
@@ -135,11 +142,12 @@ func source(seed uint64, shard int, part string) *rand.Rand {
 // unhurried is a gate that may take its time, so that faults find shards waiting at it.
 type unhurried struct {
 	chiru.IdentifyGate
-	rng *rand.Rand
+	least time.Duration
+	rng   *rand.Rand
 }
 
 func (g *unhurried) Permit(ctx context.Context, shard int) <-chan chiru.Permit {
-	wait := time.Duration(g.rng.Int64N(int64(4 * time.Second)))
+	wait := g.least + time.Duration(g.rng.Int64N(int64(4*time.Second)))
 	out := make(chan chiru.Permit)
 	go func() {
 		t := time.NewTimer(wait)

@@ -34,7 +34,7 @@ func (all *tally) add(p plan, server *gatewaytest.Server, bots []*bot, w *watch)
 	all.wrongs += len(w.wrongs)
 	all.slowest = max(all.slowest, w.recovered)
 	for shard := range p.shards {
-		for hour := range p.hours {
+		for hour := range int(p.lasts / time.Hour) {
 			if w.hours[[2]int{shard, hour}] {
 				all.shardHours++
 			} else {

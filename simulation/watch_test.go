@@ -67,7 +67,7 @@ func (w *watch) fail(t *testing.T) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t.Errorf("seed %d (%d shards, %d hours):\n%s\nrerun: go test ./simulation -run TestSeeds -seeds %d", w.p.seed, w.p.shards, w.p.hours, strings.Join(w.wrongs, "\n"), w.p.seed)
+	t.Errorf("seed %d (%d shards, %v, chaos %s):\n%s\nrerun: go test ./simulation %s", w.p.seed, w.p.shards, w.p.lasts, w.p.server.Chaos, strings.Join(w.wrongs, "\n"), w.p.rerun)
 	name := filepath.Join("testdata", "failed", fmt.Sprintf("%d.txt", w.p.seed))
 	text := strings.Join(w.wrongs, "\n") + "\n\n" + w.transcript()
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/chiru-go/chiru/gatewaytest"
 )
 
-// onlooker hears the simulator's log: it shows what clients do wrong as it happens, and counts sessions.
+// onlooker hears the simulator's log: it shows what clients do wrong and what chaos does to them as it happens, and
+// counts sessions.
 // The simulator logs while it holds its lock, so the lines are written by a goroutine of their own; what it
 // cannot write in time is left out, and comes at the end.
 type onlooker struct {
@@ -72,13 +73,24 @@ func (o *onlooker) Handle(_ context.Context, r slog.Record) error {
 		o.session(id.String())
 	}
 	if rule, ok := attrs["rule"]; ok {
-		text := fmt.Sprintf("chiru: violation: %v: %v (shard %v, connection %v)", rule, attrs["detail"], attrs["shard"], attrs["conn"])
-		select {
-		case o.lines <- o.p.redact(clean(text)):
-		default:
+		o.tell("chiru: violation: %v: %v (shard %v, connection %v)", rule, attrs["detail"], attrs["shard"], attrs["conn"])
+	}
+	if fault, ok := attrs["fault"]; ok {
+		if lasts, ok := attrs["lasts"]; ok {
+			o.tell("chiru: chaos: %v for %v", fault, lasts)
+		} else {
+			o.tell("chiru: chaos: %v at %v (shard %v, connection %v)", fault, attrs["stage"], attrs["shard"], attrs["conn"])
 		}
 	}
 	return nil
+}
+
+// tell writes a line, if the one before has been written in time.
+func (o *onlooker) tell(format string, args ...any) {
+	select {
+	case o.lines <- o.p.redact(clean(fmt.Sprintf(format, args...))):
+	default:
+	}
 }
 
 // session counts: a session that is known is resumed.

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +40,7 @@ control API, by which a test makes events happen, breaks connections, and reads 
 that a client breaks is told on stderr, and all of them again at the end.`,
 		Example: `  chiru sim --guilds 1000 --rate 50 --strict
   chiru sim --guilds 100 --rate 500 --mix raid --outage 0.1
+  chiru sim --chaos seed=7 --strict
   chiru sim --mix MESSAGE_CREATE=9,TYPING_START=1 --no-control
   chiru sim --listen 127.0.0.1:4000 --token secret &
   DISCORD_TOKEN=secret chiru tail --api http://127.0.0.1:4000/api/v10`,
@@ -56,6 +59,7 @@ that a client breaks is told on stderr, and all of them again at the end.`,
 	f.Var(&setting[int]{value: &s.cfg.Shards, parse: parseCount, kind: "N", shown: "1"}, "shards", "how many shards to recommend; any number is served")
 	f.Var(&setting[int]{value: &s.cfg.MaxConcurrency, parse: parseCount, kind: "N", shown: "1"}, "max-concurrency", "how many shards may identify within 5 s")
 	f.Var(&setting[int]{value: &s.cfg.SessionLimit, parse: parseCount, kind: "N", shown: "1000"}, "session-limit", "how many IDENTIFYs a day allows before the token is reset")
+	f.StringVar(&s.cfg.Chaos, "chaos", "", "what goes wrong by itself: seed=N, or names as in cut@replay,op7; docs/testing.md lists them")
 	f.BoolVar(&s.closed, "no-control", false, "leave the control API out")
 	f.BoolVar(&s.strict, "strict", false, "exit with 1 if a client broke a rule")
 	return cmd
@@ -112,6 +116,20 @@ func isNetwork(err error) bool {
 	return op || addr
 }
 
+// struck sums up what a chaos has done: each fault and how often.
+func struck(s *gatewaytest.Server) string {
+	counts, total := map[string]int{}, 0
+	for k, n := range s.Strikes() {
+		counts[k.Fault] += n
+		total += n
+	}
+	text := count(int64(total), "fault")
+	for i, name := range slices.Sorted(maps.Keys(counts)) {
+		text += fmt.Sprintf("%s %s %d", []string{":", ","}[min(i, 1)], name, counts[name])
+	}
+	return text
+}
+
 func (p *program) sim(ctx context.Context, s *sim) error {
 	if s.cfg.Token == "" {
 		return usage("--token is empty")
@@ -154,6 +172,9 @@ func (p *program) sim(ctx context.Context, s *sim) error {
 	sessions, resumes, issued := watching.sessions(server)
 	fmt.Fprintf(p.stderr, "chiru: simulator stopped (%v) after %v: %s, %s, %s, %s issued, %s\n", context.Cause(ctx), brief(time.Since(began)),
 		count(int64(server.Accepted()), "connection"), count(sessions, "session"), count(resumes, "resume"), count(issued, "event"), count(int64(len(violations)), "violation"))
+	if s.cfg.Chaos != "" {
+		fmt.Fprintf(p.stderr, "chiru: chaos: %s\n", struck(server))
+	}
 	for _, v := range violations {
 		fmt.Fprintf(p.stderr, "chiru: violation: %s\n", p.redact(clean(v.String())))
 	}
