@@ -46,7 +46,7 @@ func (g *game) step() {
 	switch b := g.byte() % 16; {
 	case b < 3:
 		g.now = g.now.Add(time.Duration(g.byte()) * 400 * time.Millisecond)
-		for at := g.m.Deadline(); !at.IsZero() && !at.After(g.now); at = g.m.Deadline() {
+		for at := g.m.Deadline(g.now); !at.IsZero() && !at.After(g.now); at = g.m.Deadline(g.now) {
 			g.take(g.m.Timer(g.now))
 		}
 	case b == 3 && g.m.State() == Dialing:
@@ -72,7 +72,7 @@ func (g *game) step() {
 	case b == 8 && g.m.State() == Live:
 		for range g.byte() {
 			op := 3 + int(g.byte()%2)
-			if g.m.CommandAt(op == OpPresence).After(g.now) {
+			if g.m.CommandAt(g.now, op == OpPresence).After(g.now) {
 				break
 			}
 			g.wrote(op)

@@ -83,7 +83,7 @@ func TestShardThatIsRefusedForEverSpendsLessThanADaysIdentifies(t *testing.T) {
 		m.Wrote(now, OpIdentify)
 		identifies++
 		m.Receive(now, Message{Op: OpInvalidSession})
-		now = m.Deadline()
+		now = m.Deadline(now)
 		m.Timer(now)
 	}
 	if identifies > 560 {
