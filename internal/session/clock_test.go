@@ -21,8 +21,7 @@ func reach(to State) *Machine {
 	for _, next := range []func(){
 		func() { m.Opened(epoch) },
 		func() { m.Receive(epoch, Message{Op: OpHello, Interval: tick}) },
-		func() { m.Permit(epoch) },
-		func() { m.Wrote(epoch, OpIdentify) },
+		func() { m.Permit(epoch); m.Wrote(epoch, OpIdentify) },
 		func() { m.Receive(epoch, Message{Type: "READY", Seq: 1, SessionID: "abc", ResumeURL: "wss://r"}) },
 	} {
 		if m.State() == to || to == Waiting || to == Ended {
