@@ -81,7 +81,7 @@ func (a *address) resumable(text string) error {
 func isName(host string) bool {
 	labels := strings.Split(host, ".")
 	top := labels[len(labels)-1]
-	return !slices.Contains(labels, "") && !strings.Contains(host, "%") && (top[0] < '0' || top[0] > '9')
+	return !slices.Contains(labels, "") && !strings.ContainsAny(host, "%[]") && (top[0] < '0' || top[0] > '9')
 }
 
 func domain(u *url.URL) string {
