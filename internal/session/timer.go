@@ -54,7 +54,11 @@ func (m *Machine) Deadline(now time.Time) time.Time {
 			at = earliest(at, m.pulse.next)
 		}
 		if m.pulse.owed {
-			at = earliest(at, m.requestedRoom())
+			room := m.requestedRoom()
+			if room.IsZero() {
+				room = now // there is room, which is not the same as never
+			}
+			at = earliest(at, room)
 		}
 	}
 	return at
