@@ -8,7 +8,7 @@ import (
 // FuzzAfterClose: whatever code Discord closes with, and whenever, the machine does what the docs'
 // table says (/topics/opcodes-and-status-codes#gateway-gateway-close-event-codes), read here a second time.
 func FuzzAfterClose(f *testing.F) {
-	for _, code := range []int{-1, 0, 1000, 1001, 1006, 3999, 4000, 4001, 4002, 4004, 4006, 4007, 4008, 4009, 4010, 4014, 4015, 4900, 1 << 40} {
+	for _, code := range []int{-1, 0, 1000, 1001, 1006, 3999, 4000, 4001, 4002, 4004, 4006, 4007, 4008, 4009, 4010, 4014, 4015, 4900, 1 << 30} {
 		f.Add(code, byte(Live), false)
 	}
 	f.Add(4003, byte(Resuming), true)
