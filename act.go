@@ -195,7 +195,7 @@ func (s *shard) reject(event OutgoingEvent, err error) {
 }
 
 func (s *shard) showState(now time.Time) {
-	state, at := s.m.State(), s.m.Deadline()
+	state, at := s.m.State(), s.m.Deadline(now)
 	s.cfg.Stats.update(func(n *Snapshot) {
 		n.Session, n.Sequence = s.m.Session().ID, s.m.Session().Seq
 		if s.handled.generation != s.m.Generation() {

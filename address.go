@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -75,11 +74,18 @@ func (a *address) resumable(text string) error {
 	if host == base || slices.ContainsFunc(a.trusted, func(h string) bool { return domain(&url.URL{Host: h}) == host }) {
 		return nil
 	}
-	if _, parent, ok := strings.Cut(base, "."); ok && net.ParseIP(base) == nil &&
+	if _, parent, _ := strings.Cut(base, "."); isName(base) && isName(host) &&
 		strings.Contains(parent, ".") && strings.HasSuffix(host, "."+parent) {
 		return nil
 	}
 	return fmt.Errorf("names host %q, which is not near %q; add it to ResumeHosts if it is right", host, base)
+}
+
+// isName tells a name from an address: the zone of an IPv6 address may end like any domain.
+func isName(host string) bool {
+	labels := strings.Split(host, ".")
+	top := labels[len(labels)-1]
+	return !slices.Contains(labels, "") && !strings.ContainsAny(host, "%[]") && (top[0] < '0' || top[0] > '9')
 }
 
 func domain(u *url.URL) string {

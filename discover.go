@@ -8,12 +8,20 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
 
 // DefaultAPI is Discord's HTTP API.
 const DefaultAPI = "https://discord.com/api/v10"
+
+// What a caller takes from an answer, as a size or a wait, must be a number that can be meant.
+const (
+	longestAnswer = 1 << 20
+	mostOfAny     = 1 << 20            // shards, sessions, identifies in 5 s
+	longestReset  = 7 * 24 * time.Hour // Discord's is a day
+)
 
 // Gateway is the answer of GET /gateway/bot (docs /events/gateway#get-gateway-bot).
 type Gateway struct {
@@ -27,8 +35,8 @@ type Gateway struct {
 
 // Discover asks an HTTP API (default DefaultAPI) for the gateway's address and the token's session
 // start limit. client is treated as Config.HTTPClient is. It asks once and waits 20 s at most; an
-// answer other than 200 is an *UpgradeError. Do not repeat a 401: Discord bans addresses for many
-// (docs /topics/rate-limits#invalid-request-limit-aka-cloudflare-bans).
+// answer other than 200 is an *UpgradeError, one that cannot be meant a *ProtocolError. Do not repeat
+// a 401: Discord bans addresses for many (docs /topics/rate-limits#invalid-request-limit-aka-cloudflare-bans).
 func Discover(ctx context.Context, client *http.Client, api, token string) (Gateway, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialWait)
 	defer cancel()
@@ -66,7 +74,7 @@ func Discover(ctx context.Context, client *http.Client, api, token string) (Gate
 			MaxConcurrency int   `json:"max_concurrency"`
 		} `json:"session_start_limit"`
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&body); err != nil {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, longestAnswer)).Decode(&body); err != nil {
 		return Gateway{}, &ProtocolError{During: "discovery", Reason: "the answer of " + hostOf(where) + " cannot be read", Err: err}
 	}
 	found, err := parseBase(body.URL)
@@ -75,6 +83,10 @@ func Discover(ctx context.Context, client *http.Client, api, token string) (Gate
 	}
 	if err != nil {
 		return Gateway{}, &ProtocolError{During: "discovery", Reason: "the gateway URL of " + hostOf(where), Err: err}
+	}
+	counts := []int{body.Shards, body.Limit.Total, body.Limit.Remaining, body.Limit.MaxConcurrency}
+	if reset := body.Limit.ResetAfter; slices.Min(counts) < 0 || slices.Max(counts) > mostOfAny || reset < 0 || reset > longestReset.Milliseconds() {
+		return Gateway{}, &ProtocolError{During: "discovery", Reason: "the answer of " + hostOf(where) + " has numbers that cannot be meant"}
 	}
 	return Gateway{
 		URL: body.URL, Shards: body.Shards, Total: body.Limit.Total, Remaining: body.Limit.Remaining,

@@ -44,6 +44,11 @@ func TestResumeURLIsUsedOnlyNearTheFirstOne(t *testing.T) {
 		{"ws://[::1]:1", "ws://[::1]:2", true},
 		{"ws://[::1]:1", "ws://[::2]:2", false},
 		{"ws://127.0.0.1:1", "wss://127.0.0.1:2", true},
+		{"wss://gateway.discord.gg", "wss://[2001:db8::1%25x.discord.gg]", false}, // a zone is no domain
+		{"ws://[fe80::1%25a.b.c]", "ws://x.b.c", false},
+		{"ws://[fe80::1%25a.b.c]", "ws://[fe80::1%25a.b.c]:2", true},
+		{"ws://10.0.1", "ws://8.0.1", false}, // another way to write addresses
+		{"wss://gateway.discord.gg", "wss://.discord.gg", false},
 	} {
 		base, err := parseBase(c.base)
 		if err != nil {

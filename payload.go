@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/chiru-go/chiru/internal/envelope"
 	"github.com/chiru-go/chiru/internal/session"
@@ -121,6 +122,8 @@ func (c *MemberChunkRequest) body(intents Intents) (any, error) {
 		return bad("GuildID", "is unset")
 	case len(c.Nonce) > 32:
 		return bad("Nonce", "has "+strconv.Itoa(len(c.Nonce))+" bytes; Discord keeps at most 32")
+	case !utf8.ValidString(c.Nonce):
+		return bad("Nonce", "is not UTF-8, so it would come back as another")
 	case len(c.UserIDs) > 100:
 		return bad("UserIDs", "has "+strconv.Itoa(len(c.UserIDs))+" ids; Discord answers at most 100, so split them")
 	case slices.Contains(c.UserIDs, 0):
@@ -169,6 +172,9 @@ func (c *PresenceUpdate) body() (any, error) {
 		d.Activities = []Activity{}
 	}
 	if !c.Since.IsZero() {
+		if year := c.Since.UTC().Year(); year < 1970 || year > 9999 {
+			return bad("Since", "is in the year "+strconv.Itoa(year)+"; Discord takes milliseconds since 1970")
+		}
 		ms := c.Since.UnixMilli()
 		d.Since = &ms
 	}
@@ -242,6 +248,9 @@ func (c *RawCommand) body() (any, error) {
 	}
 	if len(c.Data) > maxPayload {
 		return bad("Data", fmt.Sprintf("has %d bytes; Discord takes at most %d", len(c.Data), maxPayload))
+	}
+	if !utf8.Valid(c.Data) {
+		return bad("Data", "is not UTF-8, for which the connection would be closed") // RFC 6455, 8.1
 	}
 	if len(c.Data) == 0 {
 		return nil, nil

@@ -124,7 +124,7 @@ func (s *shard) giveUpPermit() {
 // send limit has room, none is in hand, and the backlog could take a rejection.
 func (s *shard) takesCommands(now time.Time) bool {
 	return s.outbound != nil && s.mayCommand() && s.hand == nil && !s.backlog.full(0) &&
-		!s.m.CommandAt(false).After(now)
+		!s.m.CommandAt(now, false).After(now)
 }
 
 func (s *shard) mayCommand() bool {
@@ -132,24 +132,24 @@ func (s *shard) mayCommand() bool {
 }
 
 // commandTime is when the send limit lets the next command through.
-func (s *shard) commandTime() time.Time {
+func (s *shard) commandTime(now time.Time) time.Time {
 	if s.outbound == nil || s.hand != nil || !s.mayCommand() {
 		return time.Time{}
 	}
-	return s.m.CommandAt(false)
+	return s.m.CommandAt(now, false)
 }
 
 // presenceTime is when its limit lets the waiting presence through.
-func (s *shard) presenceTime() time.Time {
+func (s *shard) presenceTime(now time.Time) time.Time {
 	if s.presence == nil || s.hand != nil || !s.mayCommand() {
 		return time.Time{}
 	}
-	return s.m.CommandAt(true)
+	return s.m.CommandAt(now, true)
 }
 
 // nextCommand takes the presence that has waited for its limit.
 func (s *shard) nextCommand(now time.Time) {
-	if s.hand == nil && s.presence != nil && s.mayCommand() && !s.m.CommandAt(true).After(now) {
+	if s.hand == nil && s.presence != nil && s.mayCommand() && !s.m.CommandAt(now, true).After(now) {
 		s.hand, s.presence = s.presence, nil
 	}
 }
@@ -171,7 +171,7 @@ func (s *shard) take(now time.Time, event OutgoingEvent, ok bool) {
 	if isPresence(event) {
 		s.identity, s.fallback = &cmd, s.identity
 	}
-	if cmd.op == session.OpPresence && (s.presence != nil || s.m.CommandAt(true).After(now)) {
+	if cmd.op == session.OpPresence && (s.presence != nil || s.m.CommandAt(now, true).After(now)) {
 		s.presence = &cmd
 		return
 	}

@@ -71,7 +71,7 @@ func (s *shard) run(ctx context.Context) error {
 			return s.finish(context.Cause(ctx), true)
 		}
 		now := time.Now()
-		if at := s.m.Deadline(); !at.IsZero() && !at.After(now) {
+		if at := s.m.Deadline(now); !at.IsZero() && !at.After(now) {
 			s.act(now, s.m.Timer(now), nil)
 			continue
 		}
@@ -136,8 +136,8 @@ func (s *shard) run(ctx context.Context) error {
 
 // arm sets the timer to the next thing that the clock asks for.
 func (s *shard) arm(now time.Time) {
-	at := s.m.Deadline()
-	for _, other := range []time.Time{s.commandTime(), s.presenceTime(), s.saveTime()} {
+	at := s.m.Deadline(now)
+	for _, other := range []time.Time{s.commandTime(now), s.presenceTime(now), s.saveTime()} {
 		// What is due already has its arm on.
 		if other.After(now) && (at.IsZero() || other.Before(at)) {
 			at = other

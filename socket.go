@@ -134,13 +134,15 @@ func (c *conn) open(ctx context.Context, url string, cfg *Config) (session.Failu
 	return session.Failure{Kind: session.DialFailed}, dialError(url, err)
 }
 
+const day = 24 * time.Hour // the longest Retry-After that is told
+
 func refusedBy(resp *http.Response, host string) *UpgradeError {
 	e := &UpgradeError{Host: host, Status: resp.StatusCode}
 	text := resp.Header.Get("Retry-After")
 	if seconds, err := strconv.ParseFloat(text, 64); err == nil && seconds > 0 {
-		e.RetryAfter = time.Duration(min(seconds, 86400) * float64(time.Second))
+		e.RetryAfter = time.Duration(min(seconds, day.Seconds()) * float64(time.Second))
 	} else if at, err := http.ParseTime(text); err == nil {
-		e.RetryAfter = max(time.Until(at), 0)
+		e.RetryAfter = min(max(time.Until(at), 0), day)
 	}
 	return e
 }

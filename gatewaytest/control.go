@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
@@ -109,7 +111,14 @@ func readControl(req *http.Request, into any) error {
 	if req.ContentLength > maxControl {
 		return refuseRequest(http.StatusRequestEntityTooLarge, "a body of %d bytes, at most %d are taken", req.ContentLength, maxControl)
 	}
-	d := json.NewDecoder(io.LimitReader(req.Body, maxControl))
+	text, err := io.ReadAll(io.LimitReader(req.Body, maxControl))
+	if err != nil {
+		return badRequest("body: %v", err)
+	}
+	if !utf8.Valid(text) {
+		return badRequest("body: not UTF-8") // RFC 8259, 8.1; and no client would take the event
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
 		return badRequest("body: %s", strings.TrimPrefix(err.Error(), "json: "))

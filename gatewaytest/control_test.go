@@ -204,6 +204,7 @@ func TestControlRefusesBadRequests(t *testing.T) {
 			{"POST", "/violations", "", 405, "takes GET"},
 			{"POST", "/dispatch", "", 400, "body: EOF"},
 			{"POST", "/dispatch", "[]", 400, "cannot unmarshal array"},
+			{"POST", "/dispatch", "{\"shard\":0,\"type\":\"A\",\"data\":\"\xff\"}", 400, "not UTF-8"},
 			{"POST", "/dispatch", `{"shard":0,"type":"A","data":1} {}`, 400, "more than one"},
 			{"POST", "/dispatch", `{"shard":0,"type":"A","what":1}`, 400, `unknown field "what"`},
 			{"POST", "/dispatch", `{"shard":"0","type":"A"}`, 400, "cannot unmarshal string"},

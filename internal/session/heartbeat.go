@@ -2,7 +2,7 @@ package session
 
 import "time"
 
-// A beat that fires this late was not waited for: the process stood still, and so did its reading.
+// What falls due this long ago was not waited for; see late.
 const lateBeat = time.Second
 
 // pulse is the heartbeat of one connection (docs /events/gateway#sending-heartbeats).
@@ -33,8 +33,7 @@ func (p *pulse) start(now time.Time, interval time.Duration, jitter float64) {
 // due passes one scheduled beat. It reports false if the connection is dead: no ACK came between two
 // beats, in an interval in which the socket was read throughout.
 func (p *pulse) due(now time.Time, reading bool) (alive bool) {
-	late := now.Sub(p.next) >= lateBeat
-	if p.waiting && p.readAll && !late {
+	if p.waiting && p.readAll && !late(now, p.next) {
 		return false
 	}
 	p.readAll = reading
@@ -49,7 +48,7 @@ func (p *pulse) due(now time.Time, reading bool) (alive bool) {
 func (p *pulse) beat(now time.Time, scheduled bool) {
 	p.sent++
 	if scheduled {
-		p.waiting = now.Sub(p.last) < lateBeat
+		p.waiting = !late(now, p.last)
 	}
 	if len(p.since) < 8 {
 		p.since = append(p.since, now)

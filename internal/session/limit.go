@@ -53,7 +53,8 @@ func (w *window) emptyAt() time.Time {
 	return w.sent[len(w.sent)-1].Add(w.span)
 }
 
-// beatReserve is the number of scheduled beats that one send window can hold.
+// beatReserve is the number of scheduled beats that one send window can hold; before Hello, the most that may be.
 func beatReserve(interval time.Duration) int {
+	interval = max(interval, minInterval)
 	return int((sendWindow+interval-1)/interval) + 1
 }

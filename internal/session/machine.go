@@ -40,12 +40,14 @@ type Session struct {
 // Machine is the life of one shard. Its methods are its inputs; none may be called concurrently.
 type Machine struct {
 	rand func() float64 // uniform in [0,1)
+	now  time.Time      // the latest that was told
 
 	state   State
 	session Session
 	// generation numbers the sessions, so that what was handled of an old one cannot count for a new one.
 	generation int
-	handled    int64 // the last sequence that a heartbeat may carry
+	begun      time.Time // READY of this session; zero if there was none
+	handled    int64     // the last sequence that a heartbeat may carry
 
 	// These belong to one connection.
 	host      Host
@@ -112,6 +114,7 @@ func (m *Machine) becomeDialing() Effects {
 
 // Opened tells that the WebSocket is open.
 func (m *Machine) Opened(now time.Time) Effects {
+	m.tell(now)
 	if m.state != Dialing {
 		return m.broken("open")
 	}
@@ -126,6 +129,7 @@ func (m *Machine) Opened(now time.Time) Effects {
 
 // Reading tells whether the socket is being read. While it is not, no silence of Discord's counts.
 func (m *Machine) Reading(now time.Time, on bool) {
+	m.tell(now)
 	m.reading = on
 	if !on {
 		m.pulse.readAll = false
@@ -136,6 +140,7 @@ func (m *Machine) Reading(now time.Time, on bool) {
 
 // Receive takes one payload.
 func (m *Machine) Receive(now time.Time, msg Message) Effects {
+	m.tell(now)
 	if !m.connected() {
 		return m.broken("receive")
 	}
@@ -183,6 +188,7 @@ func (m *Machine) becomeResuming(now time.Time) Effects {
 
 // Permit tells that the identify gate has let this shard through.
 func (m *Machine) Permit(now time.Time) Effects {
+	m.tell(now)
 	if m.state != AwaitSlot {
 		return m.broken("identify")
 	}
@@ -194,6 +200,7 @@ func (m *Machine) Permit(now time.Time) Effects {
 
 // Denied tells that the gate will give no permit for the last question. It is asked again.
 func (m *Machine) Denied(now time.Time) {
+	m.tell(now)
 	if m.state == AwaitSlot {
 		m.deadline = now.Add(askAgain)
 	}
@@ -233,6 +240,7 @@ func (m *Machine) dispatch(now time.Time, msg Message) Effects {
 func (m *Machine) ready(now time.Time, msg Message) Effects {
 	m.session = Session{ID: msg.SessionID, URL: msg.ResumeURL, Seq: msg.Seq}
 	m.generation++
+	m.begun = now
 	m.handled = NoSeq
 	m.heard()
 	m.becomeLive(now)
@@ -253,6 +261,7 @@ func (m *Machine) becomeLive(now time.Time) {
 
 // Failed tells that the connection was lost, or that none could be opened.
 func (m *Machine) Failed(now time.Time, f Failure) Effects {
+	m.tell(now)
 	if m.state != Dialing && !m.connected() {
 		return m.broken("lose")
 	}
@@ -274,6 +283,7 @@ func (m *Machine) connected() bool { return m.state >= AwaitHello && m.state <= 
 
 func (m *Machine) forget() {
 	m.session = Session{Seq: NoSeq}
+	m.begun = time.Time{}
 	m.handled = NoSeq
 	m.generation++
 }
@@ -287,6 +297,7 @@ func (m *Machine) broken(input string) Effects {
 // Garbage takes a message that is no payload at all. Discord may send it better after a RESUME; if it
 // comes again at the same place, it is passed over.
 func (m *Machine) Garbage(now time.Time) Effects {
+	m.tell(now)
 	at := mark{m.generation, m.session.Seq}
 	// Before the session there is nothing to miss but READY, for which nothing else stands in.
 	if m.state < Identifying || m.state != Identifying && m.garbage == at {

@@ -71,10 +71,25 @@ func TestWindowNeverHoldsMoreThanItsLimitInAnySpan(t *testing.T) {
 	}
 }
 
-// docs /events/gateway#session-start-limit-object: a normal bot has 1000 a day.
-func TestShardThatIsRefusedForEverSpendsLessThanADaysIdentifies(t *testing.T) {
+// docs /events/gateway#session-start-limit-object: a normal bot has 1000 a day. Refused for ever is the
+// first of these; in the others every so many-th session lasts for a while.
+func TestHoweverSessionsEndADayTakesLittleMoreThanHalfOfItsIdentifies(t *testing.T) {
+	for _, lasts := range []time.Duration{0, time.Minute, settled - 1, settled, 2 * settled, 7 * settled} {
+		for every := 1; every <= 12; every++ {
+			for _, refused := range []bool{false, true} {
+				if got := dayOfIdentifies(lasts, every, refused); got > 546 {
+					t.Errorf("session %d lasts %v, those between are refused (%v): got %d identifies in a day, want 546 at most", every, lasts, refused, got)
+				}
+			}
+		}
+	}
+}
+
+// dayOfIdentifies counts the new sessions of a day in which each is ended by op 9, most of them at once or, refused,
+// before they began.
+func dayOfIdentifies(lasts time.Duration, every int, refused bool) (identifies int) {
 	m := New(func() float64 { return 0 }, Session{Seq: NoSeq})
-	now, identifies := epoch, 0
+	now := epoch
 	m.Start()
 	for now.Sub(epoch) < 24*time.Hour {
 		m.Opened(now)
@@ -82,11 +97,15 @@ func TestShardThatIsRefusedForEverSpendsLessThanADaysIdentifies(t *testing.T) {
 		m.Permit(now)
 		m.Wrote(now, OpIdentify)
 		identifies++
+		if !refused || identifies%every == 0 {
+			m.Receive(now, Message{Type: "READY", SessionID: "abc"})
+		}
+		if identifies%every == 0 {
+			now = now.Add(lasts)
+		}
 		m.Receive(now, Message{Op: OpInvalidSession})
-		now = m.Deadline()
+		now = m.Deadline(now)
 		m.Timer(now)
 	}
-	if identifies > 560 {
-		t.Errorf("got %d identifies in a day, want at most 560", identifies)
-	}
+	return identifies
 }

@@ -10,11 +10,12 @@ const (
 	healthy    = time.Minute
 
 	// A new session costs one of the day's identifies (docs /events/gateway#session-start-limit-object),
-	// and running out resets the token. Sessions that do not last wait longer each time; at the
-	// ceiling a shard that is refused for ever spends 540 a day at most.
+	// and running out resets the token. Each waits longer than the one before, and what a session
+	// lasts pays for earlier ones: however sessions end, a shard begins 540 a day at most, and six
+	// that come before the ceiling is reached.
 	identifyFirst = 5 * time.Second
 	identifyMost  = 160 * time.Second
-	settled       = 5 * time.Minute
+	settled       = 5 * time.Minute // what pays for one
 
 	longestRetryAfter = 5 * time.Minute
 
@@ -31,7 +32,7 @@ const (
 // retry is what outlives connections: how often, where and when to try again.
 type retry struct {
 	attempts   int // connections lost in a row
-	identifies int // new sessions begun in a row
+	identifies int // new sessions begun, less those paid for
 	invalids   int // op 9 true in a row
 	hostFails  int // failures of the resume host in a row
 
@@ -67,9 +68,6 @@ func (m *Machine) lose(now time.Time, f Failure) Effects {
 	if lasted >= healthy {
 		r.attempts = 0
 	}
-	if lasted >= settled {
-		r.identifies = 0
-	}
 	r.liveSince = time.Time{}
 
 	e := Effects{News: Lost, Fail: f, Close: CloseKeep, Next: f.next()}
@@ -90,6 +88,9 @@ func (m *Machine) lose(now time.Time, f Failure) Effects {
 		e.Next, e.GaveUp = Identify, true
 	}
 
+	if e.Next == Identify && !m.begun.IsZero() {
+		r.identifies = max(r.identifies-int(now.Sub(m.begun)/settled), 0)
+	}
 	e.Wait = m.wait(now, f, e.Next, lasted >= 0)
 	if e.Next == Identify {
 		m.forget()

@@ -4,6 +4,7 @@ import "time"
 
 // Timer does what is due at now; the shard goroutine calls it until Deadline lies ahead.
 func (m *Machine) Timer(now time.Time) Effects {
+	m.tell(now)
 	if m.beatDue(now) {
 		if !m.pulse.due(now, m.reading) {
 			return m.lose(now, Failure{Kind: AckMissing})
@@ -17,11 +18,16 @@ func (m *Machine) Timer(now time.Time) Effects {
 	if m.deadline.IsZero() || m.deadline.After(now) {
 		return Effects{}
 	}
+	unwaited := late(now, m.deadline) || !m.reading
 	m.deadline = time.Time{}
 	switch m.state {
 	case Waiting:
 		return m.becomeDialing()
 	case AwaitHello:
+		if unwaited {
+			m.deadline = now.Add(helloWait)
+			return Effects{}
+		}
 		return m.lose(now, Failure{Kind: HelloMissing})
 	case AwaitSlot:
 		return Effects{Ask: true}
@@ -30,7 +36,7 @@ func (m *Machine) Timer(now time.Time) Effects {
 		// (docs /events/gateway#sending-heartbeats). So there is no READY timeout.
 		return Effects{News: SlowReady}
 	case Resuming:
-		if !m.reading {
+		if unwaited {
 			m.deadline = now.Add(resumeWait)
 			return Effects{}
 		}
@@ -39,15 +45,20 @@ func (m *Machine) Timer(now time.Time) Effects {
 	return Effects{}
 }
 
-// Deadline is when Timer has something to do; the zero time means never.
-func (m *Machine) Deadline() time.Time {
+// Deadline is when, by the clock that says now, Timer has something to do; the zero time means never.
+func (m *Machine) Deadline(now time.Time) time.Time {
+	m.tell(now)
 	at := m.deadline
 	if m.connected() {
 		if m.pulse.interval > 0 {
 			at = earliest(at, m.pulse.next)
 		}
 		if m.pulse.owed {
-			at = earliest(at, m.requestedRoom())
+			room := m.requestedRoom()
+			if room.IsZero() {
+				room = now // there is room, which is not the same as never
+			}
+			at = earliest(at, room)
 		}
 	}
 	return at
@@ -76,12 +87,13 @@ func (m *Machine) beatWanted(now time.Time) Effects {
 
 func (m *Machine) requestedRoom() time.Time {
 	// Two for Identify or Resume, and a beat in the writer's hands.
-	return m.sends.roomAt(2 + beatReserve(max(m.pulse.interval, minInterval)))
+	return m.sends.roomAt(2 + beatReserve(m.pulse.interval))
 }
 
 // CommandAt is when a command, or a presence, may be written: a time not after now means at once.
 // It means nothing unless the state is Live.
-func (m *Machine) CommandAt(presence bool) time.Time {
+func (m *Machine) CommandAt(now time.Time, presence bool) time.Time {
+	m.tell(now)
 	at := m.sends.roomAt(2 + beatReserve(m.pulse.interval) + requestedReserve)
 	if presence {
 		if p := m.presences.roomAt(0); p.After(at) {
@@ -93,10 +105,14 @@ func (m *Machine) CommandAt(presence bool) time.Time {
 
 // Beating tells that a beat goes to the writer; scheduled is set for the one that the schedule asked
 // for. It comes before Wrote because on a fast link the ACK may be read first.
-func (m *Machine) Beating(now time.Time, scheduled bool) { m.pulse.beat(now, scheduled) }
+func (m *Machine) Beating(now time.Time, scheduled bool) {
+	m.tell(now)
+	m.pulse.beat(now, scheduled)
+}
 
 // Wrote tells that a payload is on the wire.
 func (m *Machine) Wrote(now time.Time, op int) {
+	m.tell(now)
 	m.sends.add(now)
 	switch op {
 	case OpPresence:

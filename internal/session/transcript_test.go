@@ -142,7 +142,7 @@ func (p *player) input(words []string) error {
 		}
 	case "handled":
 		p.m.Handled(p.m.Generation(), seq)
-	case "frozen": // the process stands still: no timer fires
+	case "frozen", "jump": // the process stands still, or its clock jumps: no timer fires
 		still, err := time.ParseDuration(words[1])
 		if err != nil {
 			return err
@@ -164,7 +164,7 @@ func (p *player) input(words []string) error {
 		}
 		p.say(p.m.Failed(p.now, Failure{Kind: kind, RetryAfter: time.Duration(number(words, "retry-after", 0)) * time.Second}))
 	case "command?":
-		if at := p.m.CommandAt(number(words, "op", OpIdentify) == OpPresence); at.After(p.now) {
+		if at := p.m.CommandAt(p.now, number(words, "op", OpIdentify) == OpPresence); at.After(p.now) {
 			fmt.Fprintf(&p.out, "  in %v\n", at.Sub(p.now))
 		} else {
 			p.out.WriteString("  now\n")
@@ -185,7 +185,7 @@ func (p *player) input(words []string) error {
 func (p *player) pass(wait time.Duration) {
 	end := p.now.Add(wait)
 	for {
-		at := p.m.Deadline()
+		at := p.m.Deadline(p.now)
 		if at.IsZero() || at.After(end) {
 			break
 		}
