@@ -37,6 +37,7 @@ var layers = map[string]layer{
 	"gatewaytest":      {outside: []string{"github.com/klauspost/compress"}}, // nothing of the client, not even its WebSocket library
 	"cmd/chiru":        {own: []string{".", "gatewaytest", "sessions"}, outside: []string{"github.com/spf13/cobra"}},
 	"examples/minimal": {own: []string{"."}},
+	"mutants":          {},
 }
 
 // The modules that a user of the root package gets.

@@ -187,6 +187,31 @@ func TestVoidableEventLetsTheWaitingDispatchesGoFirst(t *testing.T) {
 	}
 }
 
+func TestHeartbeatIsWrittenBeforeALoginAndALoginBeforeACommand(t *testing.T) {
+	s := anyShard(t, make(chan IncomingEvent))
+	s.conn = &conn{isOpen: true}
+	now := time.Now()
+	for _, e := range []session.Effects{s.m.Start(), s.m.Opened(now),
+		s.m.Receive(now, session.Message{Op: session.OpHello, Interval: time.Minute}),
+		s.m.Receive(now, session.Message{Type: "RESUMED", Seq: 1})} {
+		if e.Broken != "" {
+			t.Fatal(e.Broken)
+		}
+	}
+	s.beat, s.login, s.hand = true, session.SendResume, &command{payload: []byte(`{"op":99}`)}
+	var got []string
+	for range 3 {
+		got = append(got, string(s.payload()[:7]))
+		s.handedOver(now)
+		if s.writing == theLogin {
+			s.login = session.SendNothing
+		}
+	}
+	if want := []string{`{"op":1`, `{"op":6`, `{"op":9`}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // A loss may be read before the writer's report of the command that the peer has had.
 func TestWritersLastWordSettlesACommandCaughtByABreak(t *testing.T) {
 	for _, failed := range []error{nil, errors.New("broken pipe")} {

@@ -67,7 +67,7 @@ func TestDeadSessionCodesBeginANewSession(t *testing.T) {
 				wait(time.Minute)
 				b.mustBeLive()
 				if len(readies(b)) != 2 || len(sent(s, 6)) != 0 {
-					t.Errorf("got %d READYs and %d RESUMEs, want 2 and 0", len(readies(b)), len(sent(s, 6)))
+					t.Fatalf("got %d READYs and %d RESUMEs, want 2 and 0", len(readies(b)), len(sent(s, 6)))
 				}
 				if host := sent(s, 2)[1].Host; host != "gateway" {
 					t.Errorf("the new session began at the %s host", host)
