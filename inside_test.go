@@ -227,6 +227,25 @@ func TestWritersLastWordSettlesACommandCaughtByABreak(t *testing.T) {
 	}
 }
 
+type countedPermit int
+
+func (p *countedPermit) Sent() { *p++ }
+
+// Discord may have got an IDENTIFY that the writer had when the connection broke.
+func TestPermitOfAnIdentifyThatTheWriterHadIsSpentByABreak(t *testing.T) {
+	for writing, want := range map[kind]countedPermit{theLogin: 1, theBeat: 0, nothing: 0} {
+		s := anyShard(t, make(chan IncomingEvent))
+		var permit countedPermit
+		left := false
+		s.pass, s.leaveQueue, s.login, s.writing = &permit, func() { left = true }, session.SendIdentify, writing
+		s.dropWrites()
+		s.giveUpPermit()
+		if permit != want || !left || s.pass != nil {
+			t.Errorf("with %d in the writer's hands: sent %d times, left %v; want %d, true", writing, permit, left, want)
+		}
+	}
+}
+
 func TestReadBufferOfALargeMessageIsGivenBackAfterSmallOnes(t *testing.T) {
 	var f readBuffer
 	for _, size := range []int{100, 1 << 20, 1 << 20} {

@@ -10,21 +10,25 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"syscall"
 	"time"
 )
+
+const longest = 20 * time.Minute // a whole run
 
 func main() {
 	run := flag.String("run", "", "only mutants whose name matches this `regexp`")
 	patience := flag.Duration("timeout", time.Minute, "for one test of one mutant")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	ctx, cancel := context.WithTimeoutCause(ctx, longest, fmt.Errorf("not done within %v", longest))
+	defer cancel()
 	survived, err := check(ctx, ".", *run, *patience)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 	}
 	if survived || err != nil {
-		stop()
 		os.Exit(1)
 	}
 }
@@ -68,10 +72,10 @@ func check(ctx context.Context, root, run string, patience time.Duration) (survi
 		at := time.Now()
 		err := t.play(ctx, m, patience)
 		if ctx.Err() != nil {
-			return false, ctx.Err()
+			return false, context.Cause(ctx)
 		}
 		word, detail := "caught  ", m.tests[0].String()
-		for _, also := range m.tests[min(1, len(m.tests)):] {
+		for _, also := range m.tests[1:] {
 			detail += ", " + also.name
 		}
 		if err == nil {
