@@ -199,6 +199,14 @@ func TestRequestedBeatNeitherHidesNorFakesADeadConnection(t *testing.T) {
 		if s.Accepted() != 1 {
 			t.Errorf("a requested beat cost the connection\n%s", b.history())
 		}
+		s.Conns()[0].MuteACKs()
+		beats = sent(s, 1)
+		time.Sleep(time.Until(beats[len(beats)-1].At.Add(interval + interval/2)))
+		s.Conns()[0].Send(1, nil)
+		wait(interval/2 + time.Second)
+		if s.Accepted() != 2 {
+			t.Errorf("a requested beat hid that the connection is dead\n%s", b.history())
+		}
 		b.stop()
 	})
 }
