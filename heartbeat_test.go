@@ -344,6 +344,9 @@ func TestStalledConsumerStillBeats(t *testing.T) {
 		if s.Accepted() != 1 {
 			t.Errorf("the stall cost the connection afterwards\n%s", b.history())
 		}
+		if b.stats.Snapshot().Stalled {
+			t.Error("stalled, though the consumer has caught up")
+		}
 		b.checkLedger()
 		b.stop()
 	})
