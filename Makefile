@@ -8,7 +8,7 @@ ifneq ($(shell command -v $(firstword $(shell go env CC)) 2>/dev/null),)
 RACE := -race
 endif
 
-.PHONY: check fmt vet staticcheck layering tidy test interop fuzz bench
+.PHONY: check fmt vet staticcheck layering tidy test interop fuzz bench mutants
 
 check: fmt vet staticcheck layering tidy test
 
@@ -50,3 +50,7 @@ fuzz:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+
+# Each patch in mutants/ is a fault that its test must catch. RUN chooses some of them.
+mutants:
+	go run ./mutants -run '$(RUN)'

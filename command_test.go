@@ -329,6 +329,31 @@ func TestCommandThatWasAcknowledgedIsNotBlamed(t *testing.T) {
 	})
 }
 
+// Only a beat that went out after the command shows that Discord has read it.
+func TestAckOfAnEarlierBeatClearsNoCommand(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serveQuietly(t, gatewaytest.Config{AckDelay: 5 * time.Second}, 4)
+		b := launch(t, s, nil)
+		n := len(sent(s, 1))
+		for len(sent(s, 1)) == n {
+			wait(time.Second)
+		}
+		acks := len(of[*chiru.HeartbeatAck](b))
+		bad := leave(1)
+		b.outbound <- bad
+		wait(6 * time.Second)
+		if got := len(of[*chiru.HeartbeatAck](b)); got != acks+1 {
+			t.Fatalf("got %d ACKs after the command, want one", got-acks)
+		}
+		s.Conns()[0].Close(4002, "")
+		wait(time.Second)
+		if got := of[*chiru.CommandRejected](b); len(got) != 1 || got[0].Command != bad {
+			t.Errorf("got %d CommandRejected, want the command", len(got))
+		}
+		b.stop()
+	})
+}
+
 func TestThirdUnexplainedDecodeErrorInTenMinutesIsFinal(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := serve(t, gatewaytest.Config{})

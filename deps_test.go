@@ -38,6 +38,7 @@ var layers = map[string]layer{
 	"cmd/chiru":        {own: []string{".", "gatewaytest", "sessions"}, outside: []string{"github.com/spf13/cobra"}},
 	"simulation":       {}, // tests only
 	"examples/minimal": {own: []string{"."}},
+	"mutants":          {},
 }
 
 // The modules that a user of the root package gets.

@@ -141,6 +141,9 @@ func TestDialThatGetsNoAnswerIsGivenUpAfterTwentySeconds(t *testing.T) {
 		b := launch(t, s, nil)
 		from := time.Now()
 		wait(25 * time.Second)
+		if len(b.seen()) == 0 {
+			t.Fatal("the dial was not given up")
+		}
 		lost := b.seen()[0]
 		if d, ok := lost.event.(*chiru.Disconnected); !ok || lost.at.Sub(from) != 20*time.Second || !strings.Contains(d.Err.Error(), "gateway.discord.test") {
 			t.Errorf("got %+v after %v, want Disconnected after exactly 20 s, naming the host", lost.event, lost.at.Sub(from))

@@ -24,6 +24,9 @@ func TestFirstBeatIsJitteredOnEveryConnection(t *testing.T) {
 			wait(90 * time.Second)
 			b.mustBeLive()
 			first := slices.IndexFunc(sent(s, 1), func(p gatewaytest.Payload) bool { return p.At.After(opened) })
+			if first < 0 {
+				t.Fatalf("no beat came in 90 s\n%s", b.history())
+			}
 			offsets = append(offsets, sent(s, 1)[first].At.Sub(opened))
 			opened = time.Now()
 			s.Conns()[0].Cut()
@@ -132,6 +135,35 @@ func TestBeatCarriesWhatTheConsumerHasAndNotMore(t *testing.T) {
 	})
 }
 
+func TestEventsOfADeadSessionCountForNoHeartbeatOfTheNewOne(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		b := launch(t, s, nil, unbuffered)
+		wait(time.Second)
+		b.freeze()
+		for range 10 {
+			s.Dispatch(0, "MESSAGE_CREATE", json.RawMessage(`{}`))
+		}
+		wait(time.Minute)
+		s.Conns()[0].Send(9, false)
+		wait(2 * time.Minute)
+		b.mustBeLive()
+		before := len(sent(s, 1))
+		b.thaw() // the ten come first, then the new READY
+		wait(2 * interval)
+		beats := sent(s, 1)[before:]
+		if len(beats) != 2 || len(readies(b)) != 2 {
+			t.Fatalf("got %d beats and %d READYs, want 2 and 2\n%s", len(beats), len(readies(b)), b.history())
+		}
+		for _, p := range beats {
+			if string(p.Data) != "1" {
+				t.Errorf("a beat carried %s, want 1, the READY of the new session", p.Data)
+			}
+		}
+		b.stop()
+	})
+}
+
 // docs /events/gateway#sending-heartbeats
 func TestHeartbeatRequestIsAnsweredAtOnceAndMovesNoSchedule(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
@@ -166,6 +198,14 @@ func TestRequestedBeatNeitherHidesNorFakesADeadConnection(t *testing.T) {
 		b.mustBeLive()
 		if s.Accepted() != 1 {
 			t.Errorf("a requested beat cost the connection\n%s", b.history())
+		}
+		s.Conns()[0].MuteACKs()
+		beats = sent(s, 1)
+		time.Sleep(time.Until(beats[len(beats)-1].At.Add(interval + interval/2)))
+		s.Conns()[0].Send(1, nil)
+		wait(interval/2 + time.Second)
+		if s.Accepted() != 2 {
+			t.Errorf("a requested beat hid that the connection is dead\n%s", b.history())
 		}
 		b.stop()
 	})
@@ -207,6 +247,28 @@ func TestOneDeadConnectionDoesNotPoisonLaterOnes(t *testing.T) {
 		b.mustBeLive()
 		if s.Accepted() != 2 {
 			t.Errorf("the shard connected %d times in half an hour, want twice", s.Accepted())
+		}
+		b.stop()
+	})
+}
+
+func TestBeatsAndAcksAreCountedAnewOnEachConnection(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		b := launch(t, s, nil)
+		for range 3 {
+			wait(3 * interval)
+			s.Conns()[0].Cut()
+		}
+		var beats, acks []int
+		for _, e := range of[*chiru.HeartbeatSent](b) {
+			beats = append(beats, e.Count)
+		}
+		for _, e := range of[*chiru.HeartbeatAck](b) {
+			acks = append(acks, e.Count)
+		}
+		if want := []int{1, 2, 3, 1, 2, 3, 1, 2, 3}; !slices.Equal(beats, want) || !slices.Equal(acks, want) {
+			t.Errorf("got beats %v and acks %v, want %v", beats, acks, want)
 		}
 		b.stop()
 	})
@@ -281,6 +343,9 @@ func TestStalledConsumerStillBeats(t *testing.T) {
 		b.mustBeLive()
 		if s.Accepted() != 1 {
 			t.Errorf("the stall cost the connection afterwards\n%s", b.history())
+		}
+		if b.stats.Snapshot().Stalled {
+			t.Error("stalled, though the consumer has caught up")
 		}
 		b.checkLedger()
 		b.stop()

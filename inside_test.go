@@ -105,6 +105,7 @@ func TestPermitWhoseReceiverHasGoneIsNotSpent(t *testing.T) {
 		default:
 		}
 		held.Sent() // too late to count
+		time.Sleep(3 * time.Second)
 		p.Sent()
 		p.Sent() // once is enough
 		sent := time.Now()
@@ -196,6 +197,31 @@ func TestVoidableEventLetsTheWaitingDispatchesGoFirst(t *testing.T) {
 	}
 }
 
+func TestHeartbeatIsWrittenBeforeALoginAndALoginBeforeACommand(t *testing.T) {
+	s := anyShard(t, make(chan IncomingEvent))
+	s.conn = &conn{isOpen: true}
+	now := time.Now()
+	for _, e := range []session.Effects{s.m.Start(), s.m.Opened(now),
+		s.m.Receive(now, session.Message{Op: session.OpHello, Interval: time.Minute}),
+		s.m.Receive(now, session.Message{Type: "RESUMED", Seq: 1})} {
+		if e.Broken != "" {
+			t.Fatal(e.Broken)
+		}
+	}
+	s.beat, s.login, s.hand = true, session.SendResume, &command{payload: []byte(`{"op":99}`)}
+	var got []string
+	for range 3 {
+		got = append(got, string(s.payload()[:7]))
+		s.handedOver(now)
+		if s.writing == theLogin {
+			s.login = session.SendNothing
+		}
+	}
+	if want := []string{`{"op":1`, `{"op":6`, `{"op":9`}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // A loss may be read before the writer's report of the command that the peer has had.
 func TestWritersLastWordSettlesACommandCaughtByABreak(t *testing.T) {
 	for _, failed := range []error{nil, errors.New("broken pipe")} {
@@ -207,6 +233,25 @@ func TestWritersLastWordSettlesACommandCaughtByABreak(t *testing.T) {
 		s.gone()
 		if sent := s.hand == nil; sent != (failed == nil) || s.cfg.Stats.Snapshot().Commands != map[bool]int64{true: 1}[sent] {
 			t.Errorf("the writer said %v; the command counts as sent: %v", failed, sent)
+		}
+	}
+}
+
+type countedPermit int
+
+func (p *countedPermit) Sent() { *p++ }
+
+// Discord may have got an IDENTIFY that the writer had when the connection broke.
+func TestPermitOfAnIdentifyThatTheWriterHadIsSpentByABreak(t *testing.T) {
+	for writing, want := range map[kind]countedPermit{theLogin: 1, theBeat: 0, nothing: 0} {
+		s := anyShard(t, make(chan IncomingEvent))
+		var permit countedPermit
+		left := false
+		s.pass, s.leaveQueue, s.login, s.writing = &permit, func() { left = true }, session.SendIdentify, writing
+		s.dropWrites()
+		s.giveUpPermit()
+		if permit != want || !left || s.pass != nil {
+			t.Errorf("with %d in the writer's hands: sent %d times, left %v; want %d, true", writing, permit, left, want)
 		}
 	}
 }

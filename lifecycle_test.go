@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/chiru-go/chiru"
@@ -67,7 +69,7 @@ func TestDeadSessionCodesBeginANewSession(t *testing.T) {
 				wait(time.Minute)
 				b.mustBeLive()
 				if len(readies(b)) != 2 || len(sent(s, 6)) != 0 {
-					t.Errorf("got %d READYs and %d RESUMEs, want 2 and 0", len(readies(b)), len(sent(s, 6)))
+					t.Fatalf("got %d READYs and %d RESUMEs, want 2 and 0", len(readies(b)), len(sent(s, 6)))
 				}
 				if host := sent(s, 2)[1].Host; host != "gateway" {
 					t.Errorf("the new session began at the %s host", host)
@@ -196,6 +198,22 @@ func TestCloseOfAPeerThatDoesNotAnswerTakesAQuarterSecond(t *testing.T) {
 		}
 		if n := len(sent(s, gatewaytest.OpClose)); n != 1 {
 			t.Errorf("the peer got %d close frames, want 1", n)
+		}
+	})
+}
+
+func TestNoGoroutineOfRunIsLeftWhenItReturns(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		b := launch(t, s, withStore(&shelf{}))
+		wait(time.Minute)
+		s.Conns()[0].Mute() // so that the close takes its time
+		b.stop()
+		synctest.Wait()
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		if strings.Contains(string(stacks), "chiru-go/chiru.") {
+			t.Errorf("a goroutine is left:\n%s", stacks)
 		}
 	})
 }

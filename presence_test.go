@@ -106,17 +106,20 @@ func TestRawPresenceThatWaitsSurvivesANewSession(t *testing.T) {
 // docs /events/gateway#rate-limiting: the counters are those of one connection
 func TestSendLimitsBeginAnewWithEachConnection(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		s := serve(t, gatewaytest.Config{})
+		s := serveQuietly(t, gatewaytest.Config{}, 4)
 		b := launch(t, s, nil)
 		wait(time.Minute)
-		for range 2 {
+		for connection := 1; connection <= 2; connection++ {
 			from := time.Now()
 			for range 5 {
 				b.outbound <- &chiru.PresenceUpdate{}
 			}
+			for range 100 {
+				b.outbound <- leave(1)
+			}
 			wait(0)
-			if n := len(sent(s, 3)); n%5 != 0 || time.Since(from) != 0 {
-				t.Errorf("got %d presences at once, want five on each connection", n)
+			if n, m := len(sent(s, 3)), len(sent(s, 4)); n != 5*connection || m != 100*connection || time.Since(from) != 0 {
+				t.Errorf("got %d presences and %d others in %v, want 5 and 100 at once on each of %d connections", n, m, time.Since(from), connection)
 			}
 			s.Conns()[0].Cut()
 			wait(time.Second)

@@ -131,6 +131,33 @@ func TestResumedActsThoughItsSequenceIsNotNew(t *testing.T) {
 }
 
 // docs /events/gateway#resuming
+// The backlog outlives the connection, so what is in it need not come again.
+func TestResumeNamesWhatWasReceivedThoughTheConsumerHasLess(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		b := launch(t, s, nil, unbuffered)
+		wait(time.Minute)
+		b.freeze()
+		for range 10 {
+			s.Dispatch(0, "MESSAGE_CREATE", json.RawMessage(`{}`))
+		}
+		wait(time.Second)
+		s.Conns()[0].Cut()
+		wait(time.Minute)
+		b.mustBeLive()
+		if got := string(sent(s, 6)[0].Data); !strings.Contains(got, `"seq":11}`) {
+			t.Errorf("got RESUME with %s, want the last of 11", got)
+		}
+		b.thaw()
+		wait(time.Second)
+		if n := b.stats.Snapshot().Duplicates; n != 0 {
+			t.Errorf("%d dispatches came again", n)
+		}
+		b.checkLedger()
+		b.stop()
+	})
+}
+
 func TestReplayCutHalfwayTwiceLosesAndRepeatsNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := serve(t, gatewaytest.Config{})

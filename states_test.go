@@ -203,6 +203,27 @@ func TestInvalidSessionThatMayBeResumedIsResumedInEveryState(t *testing.T) {
 	})
 }
 
+// A RESUME costs nothing, so only a plain false gives a session up.
+func TestInvalidSessionThatSaysNeitherTrueNorFalseIsResumed(t *testing.T) {
+	for _, payload := range []string{`{"op":9}`, `{"op":9,"d":null}`, `{"op":9,"d":{}}`, `{"op":9,"d":0}`, `{"op":9,"d":"false"}`} {
+		t.Run(payload, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				s := serve(t, gatewaytest.Config{})
+				b := launch(t, s, nil)
+				wait(2 * time.Minute)
+				s.Conns()[0].SendRaw([]byte(payload))
+				wait(time.Minute)
+				b.mustBeLive()
+				// What the simulator then says of the session is its own affair.
+				if lost := of[*chiru.Disconnected](b); len(lost) == 0 || lost[0].Next != chiru.NextResume || len(sent(s, 6)) != 1 {
+					t.Errorf("got %d RESUMEs after %v, want one", len(sent(s, 6)), lost)
+				}
+				b.stop()
+			})
+		})
+	}
+}
+
 // docs /events/gateway-events#invalid-session
 func TestInvalidSessionIsFollowedByANewOneInEveryState(t *testing.T) {
 	eachPlace(t, func(c *gatewaytest.Conn) { c.Send(9, false) }, func(t *testing.T, p place, b *bot) {

@@ -14,7 +14,12 @@ func TestEventsComeInOrderUnderEveryCompression(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				s := serve(t, gatewaytest.Config{Guilds: 5, Rate: 20})
 				b := launch(t, s, func(cfg *chiru.Config) { cfg.Compression = c })
-				wait(2 * time.Minute)
+				for range 2 { // a stream belongs to one connection
+					wait(time.Minute)
+					b.mustBeLive()
+					s.Conns()[0].Cut()
+				}
+				wait(10 * time.Second)
 				b.mustBeLive()
 				if n := len(of[*chiru.Dispatch](b)); n < 1000 {
 					t.Errorf("got %d dispatches, want 1000 at least", n)

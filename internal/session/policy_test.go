@@ -53,19 +53,22 @@ func TestCloseTableNamesEachCodeOnce(t *testing.T) {
 // docs /events/gateway#rate-limiting
 func TestWindowNeverHoldsMoreThanItsLimitInAnySpan(t *testing.T) {
 	for _, pace := range []time.Duration{0, time.Millisecond, 300 * time.Millisecond, 508 * time.Millisecond, time.Second} {
-		w := newWindow(sendLimit, sendWindow)
-		now, sent := epoch, []time.Time(nil)
-		for range 1000 {
-			if at := w.roomAt(0); at.After(now) {
-				now = at
+		for _, keep := range []int{0, 8} {
+			w := newWindow(sendLimit, sendWindow)
+			now, sent := epoch, []time.Time(nil)
+			for range 1000 {
+				if at := w.roomAt(keep); at.After(now) {
+					now = at
+				}
+				w.add(now)
+				sent = append(sent, now)
+				now = now.Add(pace)
 			}
-			w.add(now)
-			sent = append(sent, now)
-			now = now.Add(pace)
-		}
-		for i := range sent[:len(sent)-sendLimit] {
-			if span := sent[i+sendLimit].Sub(sent[i]); span < sendWindow {
-				t.Fatalf("pace %v: payload %d came %v after payload %d, want %v at least", pace, i+sendLimit, span, i, sendWindow)
+			most := sendLimit - keep
+			for i := range sent[:len(sent)-most] {
+				if span := sent[i+most].Sub(sent[i]); span < sendWindow {
+					t.Fatalf("pace %v, %d places kept: payload %d came %v after payload %d, want %v at least", pace, keep, i+most, span, i, sendWindow)
+				}
 			}
 		}
 	}
