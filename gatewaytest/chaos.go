@@ -30,7 +30,7 @@ type luck struct {
 const (
 	// A client backs off until a connection has lasted, so a gentle chaos leaves a connection alone this long.
 	gentleBreak = 75 * time.Second
-	gentleEnd   = 6 * time.Minute
+	gentleEnd   = 11 * time.Minute
 	gentleRest  = 20 * time.Second
 )
 

@@ -103,7 +103,10 @@ func (s *Server) strikeHost(f fault) {
 	if f.name == "base-mute" || f.name == "resume-mute" {
 		troubled = s.mute
 	}
-	s.fell = f.name
+	s.fell, s.rises = f.name, time.Time{}
+	if k.gentle {
+		s.rises = time.Now().Add(lasts)
+	}
 	for _, h := range hosts {
 		s.setHost(troubled, h, true)
 	}
@@ -122,4 +125,12 @@ func (s *Server) missed(host string, shard int) {
 	if s.chaos != nil && s.fell != "" {
 		s.record(shard, 0, at(host, stageDial, stageDialResume), s.fell)
 	}
+}
+
+// muteEnds is when a host that answers nothing drops who waits for it, zero for never: a client's own patience is
+// longer than a gentle chaos may ask for.
+func (s *Server) muteEnds() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rises
 }

@@ -50,8 +50,9 @@ func (s *Server) handle(nc net.Conn, host string) {
 			reset(nc)
 			return
 		}
-		nc.SetDeadline(time.Time{})
+		nc.SetDeadline(s.muteEnds())
 		io.Copy(io.Discard, nc)
+		reset(nc)
 		return
 	}
 	if ua := req.UserAgent(); !userAgent.MatchString(ua) {

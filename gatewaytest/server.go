@@ -67,7 +67,8 @@ type Server struct {
 
 	chaos   *chaos // nil for none
 	strikes map[Strike]int
-	fell    string // the fault that last took a host down
+	fell    string    // the fault that last took a host down
+	rises   time.Time // when that is over, if those who wait are then dropped
 
 	rules      []*Rule
 	received   ring[Payload]

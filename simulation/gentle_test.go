@@ -29,7 +29,8 @@ func TestSeededChaosLeavesADefaultClientHalfOfItsEvents(t *testing.T) {
 				run.Go(func() {
 					defer close(inbound)
 					err := chiru.Run(ctx, chiru.Config{
-						URL: server.URL() + "/?shard=0", Token: server.Token(), HTTPClient: server.Client(),
+						Intents: chiru.IntentsAll, // so that all that happens comes
+						URL:     server.URL() + "/?shard=0", Token: server.Token(), HTTPClient: server.Client(),
 						Compression: []chiru.Compression{chiru.CompressionNone, chiru.CompressionZlibStream, chiru.CompressionZstdStream}[seed%3],
 					}, nil, inbound)
 					if err != errEnd {
