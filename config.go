@@ -93,7 +93,9 @@ type Config struct {
 	// Token is the bot's, with or without "Bot " before it.
 	Token string
 	// ShardID and ShardCount place the shard; default 0 of 1. Discord sends it the guilds for which
-	// (guild id >> 22) % ShardCount is ShardID (docs /events/gateway#sharding).
+	// (guild id >> 22) % ShardCount is ShardID (docs /events/gateway#sharding). A lost connection is
+	// followed at once by the next if ShardCount is 1, else after a random part of 10 ms for each other
+	// shard, 5 s at most, so that shards cut together do not come back together.
 	ShardID, ShardCount int
 	// Intents default to IntentsUnprivileged.
 	Intents Intents
