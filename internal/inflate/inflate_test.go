@@ -280,3 +280,30 @@ func TestFrequentHugeMessagesKeepTheirBuffer(t *testing.T) {
 		}
 	}
 }
+
+func TestTrimGivesBackAHugeBufferAtOnceAndKeepsTheStream(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(2, 3))
+	for _, mode := range []Mode{Zlib, Zstd} {
+		s := newZlibSender(t, 1)
+		if mode == Zstd {
+			s = newZstdSender(t)
+		}
+		f := New(mode, testLimit)
+		for _, size := range []int{mostBytes / 2, mostBytes + 1} {
+			msg := noise(rnd, size)
+			wantMessage(t, f, s.send(t, msg), msg)
+			f.Trim()
+			if kept := cap(f.out.b) > 0; kept != (size <= mostBytes) || mode == Zlib && kept != (cap(f.zlib.in.b) > 0) {
+				t.Errorf("mode %d: after a message of %d bytes: buffers of %d and %d bytes", mode, size, cap(f.out.b), cap(f.zlib.in.b))
+			}
+		}
+		wantMessage(t, f, s.send(t, []byte("small")), []byte("small"))
+	}
+	// Half a message is not given back.
+	s, f := newZlibSender(t, 1), New(Zlib, testLimit)
+	msg := noise(rnd, 2*mostBytes)
+	z := s.send(t, msg)
+	wantNothing(t, f, z[:len(z)-1])
+	f.Trim()
+	wantMessage(t, f, z[len(z)-1:], msg)
+}
