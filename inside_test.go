@@ -219,3 +219,29 @@ func TestReadBufferOfALargeMessageIsGivenBackAfterSmallOnes(t *testing.T) {
 		t.Errorf("a small buffer is not used again")
 	}
 }
+
+func TestReadBufferOfAVeryLargeMessageIsGivenBackAtOnce(t *testing.T) {
+	f := readBuffer{b: make([]byte, 0, bufferMost)}
+	f.trim()
+	if cap(f.b) != bufferMost {
+		t.Error("a buffer of the most that is kept is given back")
+	}
+	f.b = make([]byte, 0, bufferMost+1)
+	f.trim()
+	if cap(f.b) != 0 {
+		t.Errorf("a buffer of %d bytes is kept", cap(f.b))
+	}
+}
+
+func TestReadBufferGrowsToNoMoreThanTheLargestMessageNeeds(t *testing.T) {
+	for _, most := range []int{4096, 100_000, 1 << 20, 3 << 20} {
+		var buf []byte
+		for len(buf) <= most {
+			buf = grown(buf, most)
+			buf = buf[:cap(buf)]
+		}
+		if cap(buf) > most+most/8+512 { // and what the allocator rounds up
+			t.Errorf("for messages of %d bytes at most the buffer grows to %d", most, cap(buf))
+		}
+	}
+}
