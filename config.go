@@ -85,6 +85,12 @@ type Properties struct {
 	Device  string `json:"device"`  // default "chiru"
 }
 
+const (
+	defaultBacklogEvents = 256
+	defaultBacklogBytes  = 4 << 20
+	defaultMaxMessage    = 64 << 20
+)
+
 // Config is one shard's. Every field but Token may be left at its zero value. Run copies it.
 type Config struct {
 	// URL is the gateway's address, ws or wss; default DefaultURL. Discover finds the address that an
@@ -167,9 +173,9 @@ func (c Config) settled() (Config, *address, *command, error) {
 		return bad("Token", "is empty; a bot's token is on its page in the developer portal")
 	}
 	c.ShardCount = orDefault(c.ShardCount, 1)
-	c.BacklogEvents = orDefault(c.BacklogEvents, 256)
-	c.BacklogBytes = orDefault(c.BacklogBytes, 4<<20)
-	c.MaxMessage = orDefault(c.MaxMessage, 64<<20)
+	c.BacklogEvents = orDefault(c.BacklogEvents, defaultBacklogEvents)
+	c.BacklogBytes = orDefault(c.BacklogBytes, defaultBacklogBytes)
+	c.MaxMessage = orDefault(c.MaxMessage, defaultMaxMessage)
 	c.LargeThreshold = orDefault(c.LargeThreshold, 50)
 	if c.URL == "" {
 		c.URL = DefaultURL

@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// answerMost is more than any answer of GET /gateway/bot has.
+const answerMost = 1 << 20
+
 // DefaultAPI is Discord's HTTP API.
 const DefaultAPI = "https://discord.com/api/v10"
 
@@ -66,7 +69,7 @@ func Discover(ctx context.Context, client *http.Client, api, token string) (Gate
 			MaxConcurrency int   `json:"max_concurrency"`
 		} `json:"session_start_limit"`
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&body); err != nil {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, answerMost)).Decode(&body); err != nil {
 		return Gateway{}, &ProtocolError{During: "discovery", Reason: "the answer of " + hostOf(where) + " cannot be read", Err: err}
 	}
 	found, err := parseBase(body.URL)

@@ -1,10 +1,13 @@
 package chiru
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,6 +15,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/coder/websocket"
+
+	"github.com/chiru-go/chiru/gatewaytest"
 	"github.com/chiru-go/chiru/internal/session"
 )
 
@@ -100,8 +106,8 @@ func TestPermitWhoseReceiverHasGoneIsNotSpent(t *testing.T) {
 		p.Sent() // once is enough
 		sent := time.Now()
 		<-g.Permit(t.Context(), 3)
-		if wait := time.Since(sent); wait < 5*time.Second || wait > 5300*time.Millisecond {
-			t.Errorf("the next got its permit %v after the IDENTIFY, want 5 s and a little", wait)
+		if wait := time.Since(sent); wait != 5200*time.Millisecond {
+			t.Errorf("the next got its permit %v after the IDENTIFY, want 5.2 s", wait)
 		}
 	})
 }
@@ -244,4 +250,65 @@ func TestReadBufferGrowsToNoMoreThanTheLargestMessageNeeds(t *testing.T) {
 			t.Errorf("for messages of %d bytes at most the buffer grows to %d", most, cap(buf))
 		}
 	}
+}
+
+func TestEventTypeNamesAreKeptUpTo256OfUpTo64Bytes(t *testing.T) {
+	r := reader{names: map[string]string{}}
+	r.name(bytes.Repeat([]byte("A"), 65))
+	for i := range 1000 {
+		if name := fmt.Sprintf("%064d", i); r.name([]byte(name)) != name {
+			t.Fatalf("%s is read as another", name)
+		}
+		if want := min(i+1, 256); len(r.names) != want {
+			t.Fatalf("after %d names of 64 bytes, and one of 65, %d are kept; want %d", i+1, len(r.names), want)
+		}
+	}
+}
+
+func TestTLSSessionsOf64HostsAreKept(t *testing.T) {
+	cache := ownTransport.(*http.Transport).TLSClientConfig.ClientSessionCache
+	for i := range 65 {
+		cache.Put(fmt.Sprint(i, ".test"), new(tls.ClientSessionState))
+	}
+	_, first := cache.Get("0.test")
+	_, second := cache.Get("1.test")
+	if first || !second {
+		t.Errorf("of 65 hosts the first is kept: %v, the second: %v; want the newest 64", first, second)
+	}
+	for i := range 65 {
+		cache.Put(fmt.Sprint(i, ".test"), nil)
+	}
+}
+
+func TestBrokenConnectionsWriterAndReaderWaitAMomentForTheOtherToSayWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := gatewaytest.Start(t, gatewaytest.Config{})
+		u := &upgrade{RoundTripper: tied(s.Client().Transport.(*http.Transport)), ctx: t.Context()}
+		header := http.Header{"User-Agent": {userAgent}}
+		ws, _, err := websocket.Dial(t.Context(), s.URL()+"/?v=10&encoding=json", &websocket.DialOptions{HTTPClient: &http.Client{Transport: u}, HTTPHeader: header})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &conn{ws: ws, in: make(chan received), read: make(chan struct{}), quit: make(chan struct{})}
+		u.socket.Close()
+		from := time.Now()
+		if c.send([]byte("{}")) == nil || time.Since(from) != 250*time.Millisecond {
+			t.Errorf("a write on a broken connection ended after %v, want an error after 250 ms", time.Since(from))
+		}
+		from = time.Now()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			(&reader{cfg: &Config{MaxMessage: 4096, Compression: CompressionNone}, names: map[string]string{}}).run(c)
+		}()
+		for item := range c.in { // Hello was there before
+			if item.what == lost {
+				break
+			}
+		}
+		if took := time.Since(from); took != 500*time.Millisecond {
+			t.Errorf("the reader reported the loss after %v, want 500 ms", took)
+		}
+		<-ended
+	})
 }

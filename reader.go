@@ -25,6 +25,7 @@ type reader struct {
 
 const (
 	namesMost  = 256      // event types kept; Discord has about 80
+	nameMost   = 64       // bytes of one
 	bufferKept = 64 << 10 // a larger read buffer is given back after bufferIdle messages that did not need it
 	bufferIdle = 32
 	bufferMost = 4 << 20 // and one larger than this at once: a READY may be the last message for a long time
@@ -41,7 +42,7 @@ func (r *reader) run(c *conn) {
 		buf.b = frame
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
-				c.linger(2*closeWait, nil) // a write that took too long has closed the socket, and says so
+				c.linger(readWait, nil) // a write that took too long has closed the socket, and says so
 			}
 			c.hand(r.loss(err))
 			return
@@ -197,7 +198,7 @@ func (r *reader) name(t []byte) string {
 		return s
 	}
 	s := string(t)
-	if len(r.names) < namesMost && len(s) < 64 {
+	if len(r.names) < namesMost && len(s) <= nameMost {
 		r.names[s] = s
 	}
 	return s

@@ -2,6 +2,9 @@ package session
 
 import "time"
 
+// The beats whose times are kept until their ACKs come.
+const latenciesMost = 8
+
 // A beat that fires this late was not waited for: the process stood still, and so did its reading.
 const lateBeat = time.Second
 
@@ -51,7 +54,7 @@ func (p *pulse) beat(now time.Time, scheduled bool) {
 	if scheduled {
 		p.waiting = now.Sub(p.last) < lateBeat
 	}
-	if len(p.since) < 8 {
+	if len(p.since) < latenciesMost {
 		p.since = append(p.since, now)
 	}
 }

@@ -22,6 +22,11 @@ const (
 
 	longestRetryAfter = 5 * time.Minute
 
+	// After op 9, which the docs asked for until 2022 and Discord's staff for either kind.
+	invalidLeast = time.Second
+	invalidMost  = 5 * time.Second
+	invalidsMost = 2 // op 9 true in a row, then the session is given up
+
 	// The breaker: a session is given up after so many RESUMEs, sent and ended without an answer, over so long.
 	fruitlessMost = 5
 	fruitlessSpan = 5 * time.Minute
@@ -148,7 +153,7 @@ func (m *Machine) twiceInvalid(f Failure) bool {
 		return false
 	}
 	m.retry.invalids++
-	return m.retry.invalids >= 2
+	return m.retry.invalids >= invalidsMost
 }
 
 // fruitless is the breaker. Failed dials never count: a shared outage must not turn into a mass identify.
@@ -167,8 +172,7 @@ func (m *Machine) wait(now time.Time, f Failure, next Next, wasLive bool) time.D
 	wait := m.jitter(ceiling)
 	switch {
 	case f.Kind == InvalidTrue || f.Kind == InvalidFalse && (wasLive || r.identifies == 0):
-		// A random 1-5 s after op 9, which the docs asked for until 2022 and Discord's staff for either kind.
-		wait = max(wait, time.Second+m.jitter(4*time.Second))
+		wait = max(wait, invalidLeast+m.jitter(invalidMost-invalidLeast))
 	case f.Kind == Refused:
 		wait = max(wait, min(f.RetryAfter, longestRetryAfter))
 	case f.Kind == Closed && f.Code == 4008:
