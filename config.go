@@ -137,6 +137,10 @@ type Config struct {
 	// larger than that passes alone. When the backlog is full the socket is not read, but heartbeats go on.
 	BacklogEvents, BacklogBytes int
 	// MaxMessage bounds one message, decompressed, in bytes; default 64 MiB. A longer one ends the connection, and the session is resumed.
+	//
+	// The two bound a shard's memory: against a server that sends messages of MaxMessage to a consumer that takes none, no
+	// more than 2 MiB, the larger of BacklogBytes and MaxMessage, and MaxMessage 3 times (5 with CompressionZlibStream, 4 with
+	// CompressionZstdStream, and the window) live on the heap. docs/design.md has the formula.
 	MaxMessage int
 	// ResumeHosts are hosts that a resume URL may name besides those near URL's own: such a URL is sent the token.
 	ResumeHosts []string
