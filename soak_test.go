@@ -48,6 +48,10 @@ func TestMemoryStaysUnderItsBoundAndIsGivenBack(t *testing.T) {
 }
 
 func soak(t *testing.T, c soakConfig) {
+	floods := 5000
+	if raceEnabled {
+		floods = 1000
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +92,7 @@ func soak(t *testing.T, c soakConfig) {
 	kept := idleBound(c) + 3*min(c.MaxMessage, 4<<20)
 	holds("after a large READY", r, kept)
 
-	for i := range 5000 {
+	for i := range floods {
 		p.event("MESSAGE_CREATE", 300)
 		p.say(`{"op":1}`)
 		p.say(`{"op":99,"d":{"x":1}}`)
