@@ -174,3 +174,20 @@ func TestBacklogIsFullWith256EventsOr4MiB(t *testing.T) {
 		})
 	}
 }
+
+func TestHeartbeatIntervalOfASecondAndOfTenMinutesIsTaken(t *testing.T) {
+	for _, interval := range []time.Duration{time.Second, 10 * time.Minute} {
+		t.Run(interval.String(), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				s := serve(t, gatewaytest.Config{HeartbeatInterval: interval})
+				b := launch(t, s, nil)
+				wait(time.Hour)
+				b.mustBeLive()
+				if s.Accepted() != 1 || len(sent(s, 1)) < int(time.Hour/interval) {
+					t.Errorf("%d connections and %d beats in an hour, want one and %d", s.Accepted(), len(sent(s, 1)), time.Hour/interval)
+				}
+				b.stop()
+			})
+		})
+	}
+}

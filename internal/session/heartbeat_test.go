@@ -17,3 +17,22 @@ func TestTimesOfEightBeatsAreKeptUntilTheirACKs(t *testing.T) {
 		t.Errorf("got a latency of %v, want that of the oldest beat, a minute", got)
 	}
 }
+
+func TestBeatThatIsASecondLateProvesNothing(t *testing.T) {
+	for late, alive := range map[time.Duration]bool{0: false, time.Second - 1: false, time.Second: true} {
+		var p pulse
+		p.start(epoch, 10*time.Second, 0)
+		p.due(epoch, true)
+		p.beat(epoch, true)
+		if got := p.due(epoch.Add(10*time.Second+late), true); got != alive {
+			t.Errorf("without an ACK, and the next beat %v late: alive is %v, want %v", late, got, alive)
+		}
+		p = pulse{}
+		p.start(epoch, 10*time.Second, 0)
+		p.due(epoch, true)
+		p.beat(epoch.Add(late), true)
+		if got := p.due(epoch.Add(10*time.Second), true); got != alive {
+			t.Errorf("without an ACK of a beat that went out %v late: alive is %v, want %v", late, got, alive)
+		}
+	}
+}
