@@ -312,3 +312,15 @@ func TestBrokenConnectionsWriterAndReaderWaitAMomentForTheOtherToSayWhy(t *testi
 		<-ended
 	})
 }
+
+func TestReadBufferUpTo64KiBIsKeptForGood(t *testing.T) {
+	for size, want := range map[int]bool{64 << 10: true, 64<<10 + 1: false} {
+		f := readBuffer{b: make([]byte, 0, size)}
+		for range 1000 {
+			f.b = append(f.empty(), 1)
+		}
+		if kept := cap(f.b) == size; kept != want {
+			t.Errorf("after 1000 small messages the buffer of %d bytes is kept: %v, want %v", size, kept, want)
+		}
+	}
+}
