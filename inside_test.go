@@ -213,9 +213,9 @@ func TestReadBufferOfALargeMessageIsGivenBackAfterSmallOnes(t *testing.T) {
 	for _, size := range []int{100, 1 << 20, 1 << 20} {
 		f.b = append(f.empty(), make([]byte, size)...)
 	}
-	for i := range 2 * bufferIdle {
+	for i := range 64 {
 		f.b = append(f.empty(), make([]byte, 100)...)
-		if large := cap(f.b) > bufferKept; large != (i <= bufferIdle) {
+		if large := cap(f.b) > 64<<10; large != (i <= 32) {
 			t.Fatalf("%d small messages after a large one the buffer has %d bytes", i+1, cap(f.b))
 		}
 	}
@@ -227,12 +227,12 @@ func TestReadBufferOfALargeMessageIsGivenBackAfterSmallOnes(t *testing.T) {
 }
 
 func TestReadBufferOfAVeryLargeMessageIsGivenBackAtOnce(t *testing.T) {
-	f := readBuffer{b: make([]byte, 0, bufferMost)}
+	f := readBuffer{b: make([]byte, 0, 4<<20)}
 	f.trim()
-	if cap(f.b) != bufferMost {
+	if cap(f.b) != 4<<20 {
 		t.Error("a buffer of the most that is kept is given back")
 	}
-	f.b = make([]byte, 0, bufferMost+1)
+	f.b = make([]byte, 0, 4<<20+1)
 	f.trim()
 	if cap(f.b) != 0 {
 		t.Errorf("a buffer of %d bytes is kept", cap(f.b))
