@@ -160,6 +160,21 @@ func of[T chiru.IncomingEvent](b *bot) []T {
 	return out
 }
 
+// nth gives the event of one kind with this number, counted from 0, and when it came.
+func nth[T chiru.IncomingEvent](b *bot, n int) (time.Time, T) {
+	b.t.Helper()
+	for _, s := range b.seen() {
+		if e, ok := s.event.(T); ok {
+			if n == 0 {
+				return s.at, e
+			}
+			n--
+		}
+	}
+	b.t.Fatalf("%d events too few\n%s", n+1, b.history())
+	panic("not reached")
+}
+
 func (b *bot) types() []string {
 	var out []string
 	for _, d := range of[*chiru.Dispatch](b) {

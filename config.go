@@ -85,6 +85,12 @@ type Properties struct {
 	Device  string `json:"device"`  // default "chiru"
 }
 
+const (
+	defaultBacklogEvents = 256
+	defaultBacklogBytes  = 4 << 20
+	defaultMaxMessage    = 64 << 20
+)
+
 // Config is one shard's. Every field but Token may be left at its zero value. Run copies it.
 type Config struct {
 	// URL is the gateway's address, ws or wss; default DefaultURL. Discover finds the address that an
@@ -93,7 +99,9 @@ type Config struct {
 	// Token is the bot's, with or without "Bot " before it.
 	Token string
 	// ShardID and ShardCount place the shard; default 0 of 1. Discord sends it the guilds for which
-	// (guild id >> 22) % ShardCount is ShardID (docs /events/gateway#sharding).
+	// (guild id >> 22) % ShardCount is ShardID (docs /events/gateway#sharding). A lost connection is
+	// followed at once by the next if ShardCount is 1, else after a random part of 10 ms for each other
+	// shard, 5 s at most, so that shards cut together do not come back together.
 	ShardID, ShardCount int
 	// Intents default to IntentsUnprivileged.
 	Intents Intents
@@ -129,6 +137,10 @@ type Config struct {
 	// larger than that passes alone. When the backlog is full the socket is not read, but heartbeats go on.
 	BacklogEvents, BacklogBytes int
 	// MaxMessage bounds one message, decompressed, in bytes; default 64 MiB. A longer one ends the connection, and the session is resumed.
+	//
+	// The two bound a shard's memory: against a server that sends messages of MaxMessage to a consumer that takes none, no
+	// more than 2 MiB, the larger of BacklogBytes and MaxMessage, and MaxMessage 3 times (5 with CompressionZlibStream, 4 with
+	// CompressionZstdStream, and the window) live on the heap. docs/design.md has the formula.
 	MaxMessage int
 	// ResumeHosts are hosts that a resume URL may name besides those near URL's own: such a URL is sent the token.
 	ResumeHosts []string
@@ -165,9 +177,9 @@ func (c Config) settled() (Config, *address, *command, error) {
 		return bad("Token", "is empty; a bot's token is on its page in the developer portal")
 	}
 	c.ShardCount = orDefault(c.ShardCount, 1)
-	c.BacklogEvents = orDefault(c.BacklogEvents, 256)
-	c.BacklogBytes = orDefault(c.BacklogBytes, 4<<20)
-	c.MaxMessage = orDefault(c.MaxMessage, 64<<20)
+	c.BacklogEvents = orDefault(c.BacklogEvents, defaultBacklogEvents)
+	c.BacklogBytes = orDefault(c.BacklogBytes, defaultBacklogBytes)
+	c.MaxMessage = orDefault(c.MaxMessage, defaultMaxMessage)
 	c.LargeThreshold = orDefault(c.LargeThreshold, 50)
 	if c.URL == "" {
 		c.URL = DefaultURL

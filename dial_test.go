@@ -201,3 +201,24 @@ func TestServerThatClosesOnAcceptIsNotStormed(t *testing.T) {
 		b.stop()
 	})
 }
+
+func TestHeaderOfAnAnswerIsReadUpTo64KiB(t *testing.T) {
+	for _, c := range []struct {
+		size int
+		want string
+	}{{60 << 10, "503"}, {70 << 10, "header"}} {
+		t.Run(fmt.Sprint(c.size), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				s := serve(t, gatewaytest.Config{})
+				s.RefuseUpgrade("gateway", 503, http.Header{"X": {strings.Repeat("x", c.size)}})
+				b := launch(t, s, nil)
+				wait(time.Minute)
+				b.mustBeLive()
+				if lost := of[*chiru.Disconnected](b); len(lost) != 1 || !strings.Contains(lost[0].Err.Error(), c.want) {
+					t.Errorf("got %v, want one loss about %q", lost, c.want)
+				}
+				b.stop()
+			})
+		})
+	}
+}

@@ -18,9 +18,9 @@ const DefaultAPI = "https://discord.com/api/v10"
 
 // What a caller takes from an answer, as a size or a wait, must be a number that can be meant.
 const (
-	longestAnswer = 1 << 20
-	mostOfAny     = 1 << 20            // shards, sessions, identifies in 5 s
-	longestReset  = 7 * 24 * time.Hour // Discord's is a day
+	answerMost   = 1 << 20            // bytes
+	mostOfAny    = 1 << 20            // shards, sessions, identifies in 5 s
+	longestReset = 7 * 24 * time.Hour // Discord's is a day
 )
 
 // Gateway is the answer of GET /gateway/bot (docs /events/gateway#get-gateway-bot).
@@ -74,7 +74,7 @@ func Discover(ctx context.Context, client *http.Client, api, token string) (Gate
 			MaxConcurrency int   `json:"max_concurrency"`
 		} `json:"session_start_limit"`
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, longestAnswer)).Decode(&body); err != nil {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, answerMost)).Decode(&body); err != nil {
 		return Gateway{}, &ProtocolError{During: "discovery", Reason: "the answer of " + hostOf(where) + " cannot be read", Err: err}
 	}
 	found, err := parseBase(body.URL)

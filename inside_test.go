@@ -1,10 +1,13 @@
 package chiru
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,6 +15,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/coder/websocket"
+
+	"github.com/chiru-go/chiru/gatewaytest"
 	"github.com/chiru-go/chiru/internal/session"
 )
 
@@ -110,8 +116,8 @@ func TestPermitWhoseReceiverHasGoneIsNotSpent(t *testing.T) {
 		p.Sent() // once is enough
 		sent := time.Now()
 		<-g.Permit(t.Context(), 3)
-		if wait := time.Since(sent); wait < 5*time.Second || wait > 5300*time.Millisecond {
-			t.Errorf("the next got its permit %v after the IDENTIFY, want 5 s and a little", wait)
+		if wait := time.Since(sent); wait != 5200*time.Millisecond {
+			t.Errorf("the next got its permit %v after the IDENTIFY, want 5.2 s", wait)
 		}
 	})
 }
@@ -261,9 +267,9 @@ func TestReadBufferOfALargeMessageIsGivenBackAfterSmallOnes(t *testing.T) {
 	for _, size := range []int{100, 1 << 20, 1 << 20} {
 		f.b = append(f.empty(), make([]byte, size)...)
 	}
-	for i := range 2 * bufferIdle {
+	for i := range 64 {
 		f.b = append(f.empty(), make([]byte, 100)...)
-		if large := cap(f.b) > bufferKept; large != (i <= bufferIdle) {
+		if large := cap(f.b) > 64<<10; large != (i <= 32) {
 			t.Fatalf("%d small messages after a large one the buffer has %d bytes", i+1, cap(f.b))
 		}
 	}
@@ -271,5 +277,104 @@ func TestReadBufferOfALargeMessageIsGivenBackAfterSmallOnes(t *testing.T) {
 	f.b = append(f.empty(), 1)
 	if cap(f.b) != before {
 		t.Errorf("a small buffer is not used again")
+	}
+}
+
+func TestReadBufferOfAVeryLargeMessageIsGivenBackAtOnce(t *testing.T) {
+	f := readBuffer{b: make([]byte, 0, 4<<20)}
+	f.trim()
+	if cap(f.b) != 4<<20 {
+		t.Error("a buffer of the most that is kept is given back")
+	}
+	f.b = make([]byte, 0, 4<<20+1)
+	f.trim()
+	if cap(f.b) != 0 {
+		t.Errorf("a buffer of %d bytes is kept", cap(f.b))
+	}
+}
+
+func TestReadBufferGrowsToNoMoreThanTheLargestMessageNeeds(t *testing.T) {
+	for _, most := range []int{4096, 100_000, 1 << 20, 3 << 20} {
+		var buf []byte
+		for len(buf) <= most {
+			buf = grown(buf, most)
+			buf = buf[:cap(buf)]
+		}
+		if cap(buf) > most+most/8+512 { // and what the allocator rounds up
+			t.Errorf("for messages of %d bytes at most the buffer grows to %d", most, cap(buf))
+		}
+	}
+}
+
+func TestEventTypeNamesAreKeptUpTo256OfUpTo64Bytes(t *testing.T) {
+	r := reader{names: map[string]string{}}
+	r.name(bytes.Repeat([]byte("A"), 65))
+	for i := range 1000 {
+		if name := fmt.Sprintf("%064d", i); r.name([]byte(name)) != name {
+			t.Fatalf("%s is read as another", name)
+		}
+		if want := min(i+1, 256); len(r.names) != want {
+			t.Fatalf("after %d names of 64 bytes, and one of 65, %d are kept; want %d", i+1, len(r.names), want)
+		}
+	}
+}
+
+func TestTLSSessionsOf64HostsAreKept(t *testing.T) {
+	cache := ownTransport.(*http.Transport).TLSClientConfig.ClientSessionCache
+	for i := range 65 {
+		cache.Put(fmt.Sprint(i, ".test"), new(tls.ClientSessionState))
+	}
+	_, first := cache.Get("0.test")
+	_, second := cache.Get("1.test")
+	if first || !second {
+		t.Errorf("of 65 hosts the first is kept: %v, the second: %v; want the newest 64", first, second)
+	}
+	for i := range 65 {
+		cache.Put(fmt.Sprint(i, ".test"), nil)
+	}
+}
+
+func TestBrokenConnectionsWriterAndReaderWaitAMomentForTheOtherToSayWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := gatewaytest.Start(t, gatewaytest.Config{})
+		u := &upgrade{RoundTripper: tied(s.Client().Transport.(*http.Transport)), ctx: t.Context()}
+		header := http.Header{"User-Agent": {userAgent}}
+		ws, _, err := websocket.Dial(t.Context(), s.URL()+"/?v=10&encoding=json", &websocket.DialOptions{HTTPClient: &http.Client{Transport: u}, HTTPHeader: header})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &conn{ws: ws, in: make(chan received), read: make(chan struct{}), quit: make(chan struct{})}
+		u.socket.Close()
+		from := time.Now()
+		if c.send([]byte("{}")) == nil || time.Since(from) != 250*time.Millisecond {
+			t.Errorf("a write on a broken connection ended after %v, want an error after 250 ms", time.Since(from))
+		}
+		from = time.Now()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			(&reader{cfg: &Config{MaxMessage: 4096, Compression: CompressionNone}, names: map[string]string{}}).run(c)
+		}()
+		for item := range c.in { // Hello was there before
+			if item.what == lost {
+				break
+			}
+		}
+		if took := time.Since(from); took != 500*time.Millisecond {
+			t.Errorf("the reader reported the loss after %v, want 500 ms", took)
+		}
+		<-ended
+	})
+}
+
+func TestReadBufferUpTo64KiBIsKeptForGood(t *testing.T) {
+	for size, want := range map[int]bool{64 << 10: true, 64<<10 + 1: false} {
+		f := readBuffer{b: make([]byte, 0, size)}
+		for range 1000 {
+			f.b = append(f.empty(), 1)
+		}
+		if kept := cap(f.b) == size; kept != want {
+			t.Errorf("after 1000 small messages the buffer of %d bytes is kept: %v, want %v", size, kept, want)
+		}
 	}
 }

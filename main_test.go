@@ -12,6 +12,10 @@ import (
 // TestMain fails the package if a goroutine of ours is left when its tests have ended. In fake time
 // the bubble itself sees to that, for timers and connections too.
 func TestMain(m *testing.M) {
+	if text := os.Getenv(soakEnv); text != "" {
+		soakClient(text)
+		return
+	}
 	code := m.Run()
 	if code == 0 {
 		if left := leftOver(); left != "" {

@@ -25,8 +25,10 @@ type reader struct {
 
 const (
 	namesMost  = 256      // event types kept; Discord has about 80
+	nameMost   = 64       // bytes of one
 	bufferKept = 64 << 10 // a larger read buffer is given back after bufferIdle messages that did not need it
 	bufferIdle = 32
+	bufferMost = 4 << 20 // and one larger than this at once: a READY may be the last message for a long time
 )
 
 // run reads until the connection ends or the shard goroutine wants no more.
@@ -40,7 +42,7 @@ func (r *reader) run(c *conn) {
 		buf.b = frame
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
-				c.linger(2*closeWait, nil) // a write that took too long has closed the socket, and says so
+				c.linger(readWait, nil) // a write that took too long has closed the socket, and says so
 			}
 			c.hand(r.loss(err))
 			return
@@ -61,6 +63,8 @@ func (r *reader) run(c *conn) {
 		item := r.parse(text)
 		item.wire, item.payload = wire, len(text)
 		wire = 0
+		buf.trim()
+		inflater.Trim()
 		if !c.hand(item) {
 			return
 		}
@@ -85,6 +89,12 @@ func (f *readBuffer) empty() []byte {
 	return f.b[:0]
 }
 
+func (f *readBuffer) trim() {
+	if cap(f.b) > bufferMost {
+		*f = readBuffer{}
+	}
+}
+
 var errTooLong = errors.New("message too long")
 
 // frame reads one WebSocket message into buf. The context is the background one because a
@@ -96,7 +106,7 @@ func (r *reader) frame(ws *websocket.Conn, buf []byte) (_ []byte, binary bool, e
 	}
 	for {
 		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
+			buf = grown(buf, r.cfg.MaxMessage)
 		}
 		n, err := from.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
@@ -110,6 +120,15 @@ func (r *reader) frame(ws *websocket.Conn, buf []byte) (_ []byte, binary bool, e
 			return buf, false, errTooLong
 		}
 	}
+}
+
+// grown doubles buf, but leaves no more room than a message of the most allowed, and one more read, needs.
+func grown(buf []byte, most int) []byte {
+	size := max(2*cap(buf), 1<<10)
+	if cap(buf) >= most/2 {
+		size = most + 512
+	}
+	return append(make([]byte, 0, size), buf...)
 }
 
 func (r *reader) loss(err error) received {
@@ -179,7 +198,7 @@ func (r *reader) name(t []byte) string {
 		return s
 	}
 	s := string(t)
-	if len(r.names) < namesMost && len(s) < 64 {
+	if len(r.names) < namesMost && len(s) <= nameMost {
 		r.names[s] = s
 	}
 	return s

@@ -42,6 +42,7 @@ func Run(ctx context.Context, cfg Config, outbound <-chan OutgoingEvent, inbound
 
 		identity: presence,
 	}
+	s.m.Among(cfg.ShardCount)
 	s.handled = mark{s.m.Generation(), s.m.BeatSeq()}
 	cfg.Stats.update(func(n *Snapshot) { n.Handled = s.handled.seq })
 	defer s.timer.Stop()

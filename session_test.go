@@ -98,8 +98,8 @@ func TestEndedSessionIsFollowedByANewOneAtTheBaseHost(t *testing.T) {
 }
 
 func TestReadyWithoutASessionStillServesAndIsFollowedByANewOne(t *testing.T) {
-	for _, d := range []string{`null`, `{}`, `{"session_id":7}`, `[]`} {
-		t.Run(d, func(t *testing.T) {
+	for _, d := range []string{`null`, `{}`, `{"session_id":7}`, `[]`, `{"session_id":"` + strings.Repeat("5", 1100) + `"}`} {
+		t.Run(d[:min(len(d), 40)], func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				s := serve(t, gatewaytest.Config{})
 				ready(s, d)
@@ -121,15 +121,35 @@ func TestReadyWithoutASessionStillServesAndIsFollowedByANewOne(t *testing.T) {
 	}
 }
 
-func TestLargeReadyPasses(t *testing.T) {
+// padded is a READY of exactly this many bytes.
+func padded(size int) string {
+	head, tail := `{"op":0,"t":"READY","s":1,"d":{"padding":"`, `","session_id":"big","resume_gateway_url":"ws://resume.discord.test"}}`
+	return head + strings.Repeat("A", size-len(head)-len(tail)) + tail
+}
+
+func TestReadyOf64MiBPassesAndALargerOneIsAskedForAnew(t *testing.T) {
+	most := 64 << 20
+	if raceEnabled {
+		most = 4 << 20 // the race detector makes reading it 20 times slower
+	}
 	inBubble(t, func(t *testing.T) {
 		s := serve(t, gatewaytest.Config{})
-		ready(s, `{"padding":"`+strings.Repeat("A", 20<<20)+`","session_id":"big","resume_gateway_url":"ws://resume.discord.test"}`)
-		b := launch(t, s, nil)
+		for _, size := range []int{most + 1, most} {
+			s.On(2, func(c *gatewaytest.Conn, _ json.RawMessage) { c.SendRaw([]byte(padded(size))) })
+		}
+		b := launch(t, s, func(cfg *chiru.Config) {
+			if raceEnabled {
+				cfg.MaxMessage = most
+			}
+		})
 		wait(time.Minute)
 		b.mustBeLive()
-		if got := b.stats.Snapshot(); got.Session != "big" || got.BytesPayload < 20<<20 {
-			t.Errorf("session is %q after %d bytes, want big", got.Session, got.BytesPayload)
+		lost := of[*chiru.Disconnected](b)
+		if len(lost) != 1 || lost[0].Next != chiru.NextIdentify || !strings.Contains(lost[0].Err.Error(), fmt.Sprint(most)) {
+			t.Errorf("got %v, want one loss that names the bound, and a new session", lost)
+		}
+		if got := b.stats.Snapshot(); got.Session != "big" || got.BytesPayload < int64(most) || got.Identifies != 2 {
+			t.Errorf("session is %q after %d bytes and %d IDENTIFYs, want big after two", got.Session, got.BytesPayload, got.Identifies)
 		}
 		b.stop()
 	})

@@ -20,7 +20,8 @@ import (
 const (
 	dialWait  = 20 * time.Second // from the dial to the 101
 	writeWait = 10 * time.Second
-	closeWait = 250 * time.Millisecond // for Discord's answer to our close frame
+	closeWait = 250 * time.Millisecond // for Discord's answer to our close frame, and for why a connection is broken
+	readWait  = 2 * closeWait          // the writer's own wait may come first
 )
 
 const userAgent = "DiscordBot (https://github.com/chiru-go/chiru, " + Version + ")"

@@ -242,10 +242,20 @@ func TestHangingStoreHoldsUpNeitherEventsNorTheStop(t *testing.T) {
 		wait(2 * time.Minute)
 		b.mustBeLive()
 		b.checkLedger()
-		if n := len(store.saved()); n < 10 || n > 14 {
+		saves := store.saved()
+		if n := len(saves); n < 12 {
 			t.Errorf("tried %d saves in two minutes, want one each 10 s", n)
 		}
-		b.stop() // within a second
+		for i := 1; i < len(saves); i++ {
+			if gap := saves[i].at.Sub(saves[i-1].at); gap != 10*time.Second {
+				t.Errorf("a save that hangs was given up after %v, want exactly 10 s", gap)
+			}
+		}
+		from := time.Now()
+		b.stop()
+		if took := time.Since(from); took != 500*time.Millisecond {
+			t.Errorf("the last save held the stop up for %v, want exactly 500 ms", took)
+		}
 	})
 }
 

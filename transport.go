@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// headerMost bounds the header of an answer to an upgrade; net/http by itself takes 10 MiB.
+const headerMost = 64 << 10
+
 // ownTransport serves every Run that has no HTTPClient. It keeps no idle connections: a WebSocket
 // takes its own with it. TLS sessions are kept, which makes a reconnect cheap.
 var ownTransport http.RoundTripper = &http.Transport{
@@ -67,6 +70,9 @@ func (u *upgrade) RoundTrip(req *http.Request) (*http.Response, error) {
 func tied(t *http.Transport) *http.Transport {
 	t = t.Clone()
 	t.DisableKeepAlives = true
+	if t.MaxResponseHeaderBytes == 0 {
+		t.MaxResponseHeaderBytes = headerMost
+	}
 	tie := func(dial func(ctx context.Context, network, address string) (net.Conn, error)) func(ctx context.Context, network, address string) (net.Conn, error) {
 		return func(ctx context.Context, network, address string) (net.Conn, error) {
 			u, ok := ctx.Value(upgradeKey{}).(*upgrade)

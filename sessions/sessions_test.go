@@ -1,6 +1,7 @@
 package sessions_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -126,6 +127,27 @@ func TestUnreadableFileGivesNoSessionAndSaysWhichFile(t *testing.T) {
 				t.Errorf("saving over it: %v", err)
 			}
 		})
+	}
+}
+
+func TestFileIsReadUpTo64KiB(t *testing.T) {
+	store := sessions.Folder{Path: t.TempDir()}
+	if err := store.Save(t.Context(), key, held); err != nil {
+		t.Fatal(err)
+	}
+	file := onlyFile(t, store.Path)
+	text, err := os.ReadFile(file)
+	text = bytes.TrimSpace(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size, want := range map[int]bool{64 << 10: true, 64<<10 + 1: false} {
+		if err := os.WriteFile(file, append(bytes.Repeat([]byte(" "), size-len(text)), text...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := store.Load(t.Context(), key); (got == held) != want || (err == nil) != want {
+			t.Errorf("a file of %d bytes: got %+v, %v; want it read: %v", size, got, err, want)
+		}
 	}
 }
 

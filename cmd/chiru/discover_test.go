@@ -23,6 +23,8 @@ func TestDiscoveryIsTriedAgain(t *testing.T) {
 	}{
 		"503 twice":          {503, nil, 2, 3 * time.Second, []string{"answered 503 Service Unavailable; trying again in 1s (1 of 4)", "in 2s (2 of 4)"}, 0},
 		"429 once":           {429, http.Header{"Retry-After": {"7"}}, 1, 7 * time.Second, []string{"trying again in 7s (1 of 4)"}, 0},
+		"429 for a minute":   {429, http.Header{"Retry-After": {"60"}}, 1, time.Minute, []string{"trying again in 1m0s (1 of 4)"}, 0},
+		"429 for longer":     {429, http.Header{"Retry-After": {"60.1"}}, 9, 0, []string{"chiru: error: discord.test answered 429"}, 1},
 		"429 for an hour":    {429, http.Header{"Retry-After": {"3600"}}, 9, 0, []string{"chiru: error: discord.test answered 429", "chiru: hint: try again in 1h0m0s"}, 1},
 		"503 for ever":       {503, nil, 9, 15 * time.Second, []string{"in 8s (4 of 4)", "chiru: error: discord.test answered 503"}, 1},
 		"401 is not tried":   {401, nil, 9, 0, []string{"chiru: error: discord.test does not accept the token (401)", "chiru: hint: copy the token anew"}, 1},

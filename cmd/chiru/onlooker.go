@@ -24,8 +24,11 @@ type onlooker struct {
 	resumes int64
 }
 
+// linesWaiting is how many lines may wait for a slow stderr.
+const linesWaiting = 64
+
 func newOnlooker(p *program) *onlooker {
-	o := &onlooker{p: p, lines: make(chan string, 64), done: make(chan struct{}), ids: map[string]bool{}}
+	o := &onlooker{p: p, lines: make(chan string, linesWaiting), done: make(chan struct{}), ids: map[string]bool{}}
 	go func() {
 		defer close(o.done)
 		for line := range o.lines {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -148,11 +149,18 @@ func TestStopDoesNotWaitForAStuckOutput(t *testing.T) {
 		defer stop()
 		began := time.Now()
 		c.want(t, ctx, 0, "tail", "--json", "--api", s.API())
-		if took := time.Since(began) - 10*time.Minute; took > 2*time.Second {
-			t.Errorf("tail ended %v after it was told to stop, want 2s at most", took)
+		if took := time.Since(began) - 10*time.Minute; took != time.Second {
+			t.Errorf("tail ended %v after it was told to stop, want 1s for the last lines", took)
 		}
-		if got := c.err.String(); !strings.Contains(got, "nobody reads stdout") || !strings.Contains(got, "stopped (context deadline exceeded)") {
-			t.Errorf("stderr: got %q", got)
+		// A beat says what tail has: 256 events, some of them chiru's own, and one that it writes.
+		most := 0
+		for _, p := range s.Received() {
+			if n, err := strconv.Atoi(string(p.Data)); p.Op == 1 && err == nil {
+				most = max(most, n)
+			}
+		}
+		if most > 257 || most < 200 {
+			t.Errorf("tail has taken %d dispatches that it cannot write, want 257 at most", most)
 		}
 		close(stuck)
 	})

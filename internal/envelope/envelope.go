@@ -16,11 +16,14 @@ import (
 // NoOp and NoSeq stand for an op or s that is absent, null, or no usable number: another type, negative, with a fraction, or too large.
 const NoOp, NoSeq = -1, -1
 
+// maxText bounds what is taken out of a message as text, in bytes as written. No name, id or URL of Discord's comes near.
+const maxText = 1 << 10
+
 // Envelope is one received message. Type and Data point into it, so they are valid as long as it is.
 type Envelope struct {
 	Op  int
 	Seq int64
-	// Type is t without its quotes: nil when t is absent, null or no string.
+	// Type is t without its quotes: nil when t is absent, null, no string, or longer than 1 KiB.
 	Type []byte
 	// Data is d as it was written: nil when absent, the four bytes of null when null.
 	Data []byte
@@ -53,6 +56,9 @@ func Parse(msg []byte) (Envelope, error) {
 			}
 		case m.is("t"):
 			var ok bool
+			if e.Type = nil; len(m.value) > maxText {
+				break
+			}
 			if e.Type, ok = unquote(m.value); !ok && m.value[0] == '"' {
 				m.fail(m.i - len(m.value))
 			}
@@ -78,10 +84,14 @@ func Append(dst []byte, op int, data []byte) []byte {
 	return append(dst, '}')
 }
 
-// String returns the string called name among the members of the JSON object obj, decoded. It is false when there is none, or another type, or
+// String returns the string called name among the members of the JSON object obj, decoded. It is false when there is none, or another type, or one longer than 1 KiB, or
 // obj is broken or no object. The name must be ASCII; of equal ones the last counts. The rest of obj is only scanned.
 func String(obj []byte, name string) (string, bool) {
-	s, ok := unquote(lookup(obj, name))
+	value := lookup(obj, name)
+	if len(value) > maxText {
+		return "", false
+	}
+	s, ok := unquote(value)
 	return string(s), ok
 }
 

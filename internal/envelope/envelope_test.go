@@ -250,6 +250,27 @@ func TestStringAndIntPickTopLevelMembers(t *testing.T) {
 	}
 }
 
+func TestTextIsTakenOutUpToOneKiB(t *testing.T) {
+	for size, want := range map[int]bool{maxText - 2: true, maxText - 1: false, 1 << 20: false} {
+		text := strings.Repeat("A", size)
+		e, err := Parse([]byte(`{"op":0,"t":"` + text + `","d":1}`))
+		if err != nil || (string(e.Type) == text) != want || !want && e.Type != nil || string(e.Data) != "1" {
+			t.Errorf("t of %d bytes: got one of %d, %v", size, len(e.Type), err)
+		}
+		if _, ok := String([]byte(`{"session_id":"`+text+`"}`), "session_id"); ok != want {
+			t.Errorf("String of %d bytes: got %v, want %v", size, ok, want)
+		}
+	}
+}
+
+func TestLongTextIsNotDecoded(t *testing.T) {
+	long := strings.Repeat(`\u0041`, 1<<18)
+	msg := []byte(`{"op":0,"t":"` + long + `","` + long + `":1,"d":{}}`)
+	if got := testing.AllocsPerRun(5, func() { _, _ = Parse(msg) }); got != 0 {
+		t.Errorf("got %v allocations for escapes that nobody asks for", got)
+	}
+}
+
 func TestIntegers(t *testing.T) {
 	for _, c := range []struct {
 		in   string

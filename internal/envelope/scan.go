@@ -51,7 +51,7 @@ func (m *members) next() bool {
 		return m.fail(len(b))
 	}
 	m.name = b[i+1 : end]
-	if escaped {
+	if escaped && end-i < maxText { // a longer one is none that anybody looks for
 		var ok bool
 		if m.name, ok = unquote(b[i : end+1]); !ok {
 			return m.fail(i)

@@ -3,6 +3,7 @@ package inflate
 const (
 	keepBytes = 192 << 10 // a buffer up to this size is kept for good; a zstd block alone takes 128 KiB
 	keepCalls = 32        // a larger one is given back after this many messages that did not need it
+	mostBytes = 4 << 20   // and one larger than this by Trim
 )
 
 // buffer is a byte slice used again for every message.
@@ -22,6 +23,12 @@ func (b *buffer) recycle() {
 		*b = buffer{}
 	}
 	b.b = b.b[:0]
+}
+
+func (b *buffer) trim() {
+	if cap(b.b) > mostBytes {
+		*b = buffer{}
+	}
 }
 
 // room returns the unused part of the buffer, at least n bytes of it, growing to no more than most (or what n needs).

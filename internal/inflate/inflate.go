@@ -5,7 +5,7 @@
 //
 // Memory of one Inflater, made at the first message: about 75 KiB for Zlib; for Zstd the window the sender chose (256 KiB observed, [MaxWindow] allowed)
 // plus about 550 KiB, of which a short message touches little. Both also keep the compressed or decompressed bytes of the last message and give a
-// large buffer back after a run of small messages.
+// large buffer back after a run of small messages; [Inflater.Trim] gives back a very large one at once.
 package inflate
 
 import (
@@ -44,7 +44,7 @@ type Inflater struct {
 
 // New returns an Inflater for one connection. It allocates nothing else before the first message.
 //
-// The limit is the largest message in bytes, after decompression; one below 1 lets no data through. For Zlib it also bounds the compressed bytes kept while a message is incomplete.
+// The limit is the largest message in bytes, after decompression; one below 1 lets no data through. For Zlib it also bounds the compressed bytes of a message in parts.
 func New(mode Mode, limit int) *Inflater {
 	// Leave room above the limit, so that no buffer size computed from it overflows.
 	return &Inflater{mode: mode, limit: min(limit, math.MaxInt-maxBlock)}
@@ -83,6 +83,14 @@ func (f *Inflater) Push(msg []byte) (out []byte, ok bool, err error) {
 		return nil, false, nil
 	}
 	return f.out.b, true, nil
+}
+
+// Trim gives buffers of more than 4 MiB back. It ends the life of what Push returned last.
+func (f *Inflater) Trim() {
+	f.out.trim()
+	if f.zlib.parts == 0 {
+		f.zlib.in.trim()
+	}
 }
 
 // Window is the window size in bytes that the first zstd frame of the connection asked for: 0 before it and in the other modes. It stays after an error,

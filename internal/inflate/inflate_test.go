@@ -256,11 +256,11 @@ func TestHugeBufferIsGivenBackAfterSmallMessages(t *testing.T) {
 		if got := cap(f.out.b); got < 3<<20 {
 			t.Fatalf("mode %d: buffer after a huge message: got %d bytes, want 3 MiB or more", mode, got)
 		}
-		for range keepCalls + 2 {
+		for range 32 + 2 {
 			wantMessage(t, f, s.send(t, []byte("small")), []byte("small"))
 		}
-		if got := cap(f.out.b) + cap(f.zlib.in.b); got > keepBytes {
-			t.Fatalf("mode %d: buffers after small messages: got %d bytes, want %d at most", mode, got, keepBytes)
+		if got := cap(f.out.b) + cap(f.zlib.in.b); got > 192<<10 {
+			t.Fatalf("mode %d: buffers after small messages: got %d bytes, want 192 KiB at most", mode, got)
 		}
 	}
 }
@@ -271,7 +271,7 @@ func TestFrequentHugeMessagesKeepTheirBuffer(t *testing.T) {
 	wantMessage(t, f, s.send(t, huge), huge)
 	kept := &f.out.b[0]
 	for range 3 {
-		for range keepCalls - 1 {
+		for range 32 - 1 {
 			wantMessage(t, f, s.send(t, []byte("small")), []byte("small"))
 		}
 		wantMessage(t, f, s.send(t, huge), huge)
@@ -279,4 +279,31 @@ func TestFrequentHugeMessagesKeepTheirBuffer(t *testing.T) {
 			t.Fatalf("buffer: got a new one at %p, want the one at %p", got, kept)
 		}
 	}
+}
+
+func TestTrimGivesBackAHugeBufferAtOnceAndKeepsTheStream(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(2, 3))
+	for _, mode := range []Mode{Zlib, Zstd} {
+		s := newZlibSender(t, 1)
+		if mode == Zstd {
+			s = newZstdSender(t)
+		}
+		f := New(mode, testLimit)
+		for _, size := range []int{mostBytes / 2, mostBytes + 1} {
+			msg := noise(rnd, size)
+			wantMessage(t, f, s.send(t, msg), msg)
+			f.Trim()
+			if kept := cap(f.out.b) > 0; kept != (size <= mostBytes) || mode == Zlib && kept != (cap(f.zlib.in.b) > 0) {
+				t.Errorf("mode %d: after a message of %d bytes: buffers of %d and %d bytes", mode, size, cap(f.out.b), cap(f.zlib.in.b))
+			}
+		}
+		wantMessage(t, f, s.send(t, []byte("small")), []byte("small"))
+	}
+	// Half a message is not given back.
+	s, f := newZlibSender(t, 1), New(Zlib, testLimit)
+	msg := noise(rnd, 2*mostBytes)
+	z := s.send(t, msg)
+	wantNothing(t, f, z[:len(z)-1])
+	f.Trim()
+	wantMessage(t, f, z[len(z)-1:], msg)
 }

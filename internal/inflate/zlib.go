@@ -34,7 +34,12 @@ type zlibStream struct {
 }
 
 func (z *zlibStream) push(out *buffer, msg []byte, limit int) error {
-	z.in.b = append(z.in.b, msg...)
+	// What does not compress is sent a little longer than it is.
+	if all := len(z.in.b) + len(msg) - flateRead; z.parts > 0 && all-all>>8 > limit {
+		return tooLarge("zlib-stream message in parts", limit)
+	}
+	copy(z.in.room(len(msg)+len(finalBlock), limit), msg)
+	z.in.add(len(msg))
 	z.parts++
 	if !bytes.HasSuffix(z.in.b, boundary) {
 		if len(z.in.b) > limit {
@@ -42,7 +47,7 @@ func (z *zlibStream) push(out *buffer, msg []byte, limit int) error {
 		}
 		return z.peek(out, limit)
 	}
-	z.in.b = append(z.in.b, finalBlock...)
+	z.in.b = append(z.in.b, finalBlock...) // room has left it some
 	body, err := z.body()
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 )
 
@@ -161,6 +162,26 @@ func TestZlibWaitingBytesAreBounded(t *testing.T) {
 		}
 	}
 	wantFailure(t, f, []byte{'x'}, ErrTooLarge)
+}
+
+func TestZlibPartsTogetherAreBounded(t *testing.T) {
+	const limit = 1 << 20
+	msg := noise(rand.New(rand.NewPCG(10, 7)), limit)
+	z := newZlibSender(t, 0).send(t, msg)
+	f := New(Zlib, limit)
+	wantNothing(t, f, z[:limit/2])
+	wantMessage(t, f, z[limit/2:], msg) // longer compressed than it is
+
+	f = New(Zlib, limit)
+	wantNothing(t, f, z[:limit/2])
+	rest := append(bytes.Repeat([]byte{0xaa}, limit), boundary...)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	wantFailure(t, f, rest, ErrTooLarge)
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; got > limit {
+		t.Errorf("allocated %d bytes for a part that is too much", got)
+	}
 }
 
 func TestZlibManyPartsAreNotDecompressedManyTimes(t *testing.T) {

@@ -2,6 +2,9 @@ package session
 
 import "time"
 
+// The beats whose times are kept until their ACKs come.
+const latenciesMost = 8
+
 // What falls due this long ago was not waited for; see late.
 const lateBeat = time.Second
 
@@ -50,7 +53,7 @@ func (p *pulse) beat(now time.Time, scheduled bool) {
 	if scheduled {
 		p.waiting = !late(now, p.last)
 	}
-	if len(p.since) < 8 {
+	if len(p.since) < latenciesMost {
 		p.since = append(p.since, now)
 	}
 }

@@ -112,3 +112,16 @@ func dayOfIdentifies(lasts time.Duration, every int, refused bool) (identifies i
 	}
 	return identifies
 }
+
+func TestThirdUnexplainedFaultCountsWithinTenMinutes(t *testing.T) {
+	for last, want := range map[time.Duration]bool{10 * time.Minute: true, 10*time.Minute + 1: false} {
+		m := New(func() float64 { return 0 }, Session{Seq: NoSeq})
+		f := Failure{Kind: Closed, Code: 4002}
+		if m.unreadable(epoch, f) || m.unreadable(epoch.Add(time.Minute), f) {
+			t.Error("the first or second is the last")
+		}
+		if got := m.unreadable(epoch.Add(last), f); got != want {
+			t.Errorf("the third, %v after the first: final is %v, want %v", last, got, want)
+		}
+	}
+}

@@ -9,6 +9,10 @@ const (
 	retryMost  = time.Minute
 	healthy    = time.Minute
 
+	// Shards lose their connections together: no reconnect of one among many is jittered over less than this.
+	spreadEach = 10 * time.Millisecond
+	spreadMost = 5 * time.Second
+
 	// A new session costs one of the day's identifies (docs /events/gateway#session-start-limit-object),
 	// and running out resets the token. Each waits longer than the one before, and what a session
 	// lasts pays for earlier ones: however sessions end, a shard begins 540 a day at most, and six
@@ -18,6 +22,11 @@ const (
 	settled       = 5 * time.Minute // what pays for one
 
 	longestRetryAfter = 5 * time.Minute
+
+	// After op 9, which the docs asked for until 2022 and Discord's staff for either kind.
+	invalidLeast = time.Second
+	invalidMost  = 5 * time.Second
+	invalidsMost = 2 // op 9 true in a row, then the session is given up
 
 	// The breaker: a session is given up after so many RESUMEs, sent and ended without an answer, over so long.
 	fruitlessMost = 5
@@ -31,10 +40,11 @@ const (
 
 // retry is what outlives connections: how often, where and when to try again.
 type retry struct {
-	attempts   int // connections lost in a row
-	identifies int // new sessions begun, less those paid for
-	invalids   int // op 9 true in a row
-	hostFails  int // failures of the resume host in a row
+	spread     time.Duration // the least ceiling of the jitter
+	attempts   int           // connections lost in a row
+	identifies int           // new sessions begun, less those paid for
+	invalids   int           // op 9 true in a row
+	hostFails  int           // failures of the resume host in a row
 
 	fruitless      int
 	fruitlessSince time.Time
@@ -42,6 +52,11 @@ type retry struct {
 
 	liveSince time.Time // zero unless live
 	faults    []time.Time
+}
+
+// Among tells of how many shards this is one. Call it before Start.
+func (m *Machine) Among(shards int) {
+	m.retry.spread = spreadEach * time.Duration(min(shards-1, int(spreadMost/spreadEach)))
 }
 
 // host is where to dial: the resume host while it answers, else the base host, with RESUME all the same
@@ -139,7 +154,7 @@ func (m *Machine) twiceInvalid(f Failure) bool {
 		return false
 	}
 	m.retry.invalids++
-	return m.retry.invalids >= 2
+	return m.retry.invalids >= invalidsMost
 }
 
 // fruitless is the breaker. Failed dials never count: a shared outage must not turn into a mass identify.
@@ -151,14 +166,14 @@ func (m *Machine) fruitless(now time.Time) bool {
 
 func (m *Machine) wait(now time.Time, f Failure, next Next, wasLive bool) time.Duration {
 	r := &m.retry
-	var wait time.Duration
+	ceiling := r.spread
 	if r.attempts > 0 || next == Identify && f.Kind <= WriteFailed {
-		wait = m.jitter(min(retryMost, retryFirst<<min(max(r.attempts-1, 0), 6)))
+		ceiling = max(ceiling, min(retryMost, retryFirst<<min(max(r.attempts-1, 0), 6)))
 	}
+	wait := m.jitter(ceiling)
 	switch {
 	case f.Kind == InvalidTrue || f.Kind == InvalidFalse && (wasLive || r.identifies == 0):
-		// A random 1-5 s after op 9, which the docs asked for until 2022 and Discord's staff for either kind.
-		wait = max(wait, time.Second+m.jitter(4*time.Second))
+		wait = max(wait, invalidLeast+m.jitter(invalidMost-invalidLeast))
 	case f.Kind == Refused:
 		wait = max(wait, min(f.RetryAfter, longestRetryAfter))
 	case f.Kind == Closed && f.Code == 4008:

@@ -103,6 +103,8 @@ func (p *player) input(words []string) error {
 		p.m = New(func() float64 { return p.draw }, stored)
 	case "rand":
 		p.draw, _ = strconv.ParseFloat(words[1], 64)
+	case "among":
+		p.m.Among(int(number(words, "among", 1)))
 	case "start":
 		p.say(p.m.Start())
 	case "opened":

@@ -1,0 +1,5 @@
+//go:build race
+
+package chiru_test
+
+const raceEnabled = true
