@@ -8,7 +8,7 @@ ifneq ($(shell command -v $(firstword $(shell go env CC)) 2>/dev/null),)
 RACE := -race
 endif
 
-.PHONY: check fmt vet staticcheck layering tidy test interop fuzz bench mutants
+.PHONY: sim sim-report check fmt vet staticcheck layering tidy test interop fuzz bench mutants
 
 check: fmt vet staticcheck layering tidy test
 
@@ -38,6 +38,15 @@ test:
 interop:
 	timeout 180 npm ci --prefix interop/node --no-audit --no-fund
 	cd interop && go vet ./... && go test -v -count=1 -timeout 10m ./...
+
+# The client against everything that can go wrong: seeds that found something once, then fresh ones for SIM.
+SIM ?= 2m
+sim:
+	go test $(RACE) -count=1 -timeout 20m -run 'TestSeeds' ./simulation -v -budget $(SIM) | grep -v '^ *\(=== \|--- PASS\)'
+
+# What simulation/REPORT.md says, anew.
+sim-report:
+	go test -count=1 -timeout 2h -run 'TestSeeds$$' ./simulation -budget 12m -report REPORT.md
 
 # Each target for FUZZTIME; a find is kept in testdata/fuzz and fails the tests from then on.
 fuzz:

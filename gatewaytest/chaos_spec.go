@@ -52,7 +52,7 @@ const gentleInterval = 2500 * time.Millisecond
 // every=DURATION and early=CHANCE say how often, bomb=BYTES what a bomb decompresses to.
 func parseChaos(text string) (chaosSpec, error) {
 	spec := chaosSpec{every: 30 * time.Second, early: 0.1, bomb: bombSize}
-	var named, all, everySet bool
+	var named, all, gentle, everySet bool
 	for word := range strings.SplitSeq(text, ",") {
 		word = strings.TrimSpace(word)
 		key, value, _ := strings.Cut(word, "=")
@@ -71,8 +71,8 @@ func parseChaos(text string) (chaosSpec, error) {
 			if spec.early, err = strconv.ParseFloat(value, 64); err == nil && !(spec.early >= 0 && spec.early <= 1) {
 				err = fmt.Errorf("must be 0 to 1")
 			}
-		case "all":
-			all = true
+		case "all", "gentle":
+			all, gentle = all || key == "all", gentle || key == "gentle"
 			if value != "" {
 				err = fmt.Errorf("takes no value")
 			}
@@ -94,6 +94,7 @@ func parseChaos(text string) (chaosSpec, error) {
 			return chaosSpec{}, fmt.Errorf("gatewaytest: chaos: %.60q: %w", word, err)
 		}
 	}
+	spec.gentle = gentle
 	switch {
 	case all:
 		spec.wish(final)

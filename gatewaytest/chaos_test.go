@@ -12,6 +12,8 @@ func TestChaosSpecIsReadOrRefused(t *testing.T) {
 		"all,seed=7,every=5m,early=0.5": "",
 		"cut@replay+live,op7@hello*2":   "",
 		"bomb=1000":                     "",
+		"gentle,stall*3":                "",
+		"gentle":                        "names no fault",
 		" cut , eof ":                   "",
 		"seed=":                         "seed=",
 		"every=5m":                      "names no fault",

@@ -54,8 +54,12 @@ func testNames(t *testing.T) map[string]bool {
 	if err != nil {
 		t.Fatal(err)
 	}
+	simulation, err := filepath.Glob("../simulation/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
 	found := map[string]bool{}
-	for _, name := range append(files, own...) {
+	for _, name := range slices.Concat(files, own, simulation) {
 		for _, m := range regexp.MustCompile(`(?m)^func ((?:Test|Benchmark)\w+)\(`).FindAllStringSubmatch(readText(t, name), -1) {
 			found[m[1]] = true
 		}
@@ -161,5 +165,19 @@ func TestDocsOfTheMutantFitTheClient(t *testing.T) {
 	}
 	if len(hunks) != 2 {
 		t.Errorf("the patch has %d hunks, want 2", len(hunks))
+	}
+}
+
+func TestDocsListEveryFaultAndStage(t *testing.T) {
+	text := section(t, "Chaos")
+	for _, f := range Faults() {
+		if !strings.Contains(text, "`"+f.Name+"`") {
+			t.Errorf("docs/testing.md does not say what %s does", f.Name)
+		}
+	}
+	for _, stage := range stageNames {
+		if !strings.Contains(text, "`"+stage+"`") {
+			t.Errorf("docs/testing.md does not say what the stage %s is", stage)
+		}
 	}
 }

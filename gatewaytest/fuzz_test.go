@@ -58,3 +58,28 @@ func FuzzClient(f *testing.F) {
 		}
 	})
 }
+
+// FuzzChaosSpec: whatever a spec says, it is refused, or read into faults that can happen.
+func FuzzChaosSpec(f *testing.F) {
+	f.Add("seed=7")
+	f.Add("all,seed=1,every=5m,early=0.5,bomb=100")
+	f.Add("gentle,cut@replay+live,op7@hello*2,close-4004*1")
+	f.Add("cut@,eof*,=,@,*,,seed=-1,every=1h1h,early=1e-400")
+	f.Fuzz(func(t *testing.T, text string) {
+		spec, err := parseChaos(text)
+		if err != nil {
+			if len(err.Error()) > 400 {
+				t.Errorf("an error of %d bytes", len(err.Error()))
+			}
+			return
+		}
+		if spec.every < 10*time.Millisecond || spec.every > 24*time.Hour || !(spec.early >= 0 && spec.early <= 1) || spec.bomb < 1 {
+			t.Errorf("%q: every %v, early %v, bomb %d", text, spec.every, spec.early, spec.bomb)
+		}
+		for _, w := range spec.wishes {
+			if w.at == 0 || w.at&^w.fault.at != 0 || w.left == 0 || w.cards(stageHello) < 1 {
+				t.Errorf("%q: %s at %b, %d times", text, w.fault.name, w.at, w.left)
+			}
+		}
+	})
+}

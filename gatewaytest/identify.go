@@ -194,7 +194,8 @@ func (c *Conn) disown(why string) {
 		c.s.orphaned++
 	}
 	for _, sess := range c.spokenFor() {
-		if c.sess == nil || sess.conn == nil || sess.conn == c {
+		// A newer connection of the client's has moved on.
+		if sess.conn == nil || sess.conn.id <= c.id {
 			c.s.kill(sess, why)
 		}
 	}

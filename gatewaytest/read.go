@@ -154,11 +154,12 @@ func (c *Conn) judge(typ byte, data []byte, now time.Time) *incoming {
 	return &incoming{op: op, d: d, at: now}
 }
 
-// afterInvalid answers what comes after op 9. Commands may cross it on the way, so only the two that
-// begin a session, and what comes a second later, break the rule. A heartbeat never does: a client whose
+// afterInvalid answers what comes after op 9. Commands may cross it on the way, and so may the first that begins a
+// session; a second of those, and what comes a second later, breaks the rule. A heartbeat never does: a client whose
 // consumer stands still beats on and reads nothing.
 func (c *Conn) afterInvalid(op int, now time.Time) {
-	if op == opIdentify || op == opResume || op != opHeartbeat && now.Sub(c.invalid) > time.Second {
+	again := (op == opIdentify || op == opResume) && c.asked
+	if !c.warped && (again || op != opHeartbeat && now.Sub(c.invalid) > time.Second) {
 		c.violation(RuleAfterInvalid, "op %d after op 9", op)
 	}
 	c.close(4003, closeReason[4003])

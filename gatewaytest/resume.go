@@ -67,6 +67,7 @@ func (s *Server) resume(c *Conn, d json.RawMessage, now time.Time) {
 		c.violation(RuleHeartbeatSequence, "heartbeat d was %d before RESUME, the highest s sent is %d", held, sess.sent)
 	}
 	s.attach(c, sess, seq)
+	s.resumes++
 	s.log.Info("gatewaytest: resumed", "shard", sess.shard.id, "conn", c.id, "session", sess.id, "missed", sess.seq-seq)
 	s.issue(sess, "RESUMED", json.RawMessage(`{"_trace":["gatewaytest"]}`))
 	sess.resumed = sess.seq

@@ -46,6 +46,9 @@ type Server struct {
 	rng      *rand.Rand
 	conns    []*Conn // open, oldest first
 	accepted int
+	began    int64 // sessions
+	resumes  int64
+	issued   int64
 
 	sessions map[string]*session
 	routes   map[shardKey][]*session
@@ -215,6 +218,16 @@ func (s *Server) Accepted() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.accepted
+}
+
+// Sums counts what has been since the server began.
+type Sums struct{ Connections, Sessions, Resumes, Dispatches int64 }
+
+// Sums returns the counts so far.
+func (s *Server) Sums() Sums {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Sums{int64(s.accepted), s.began, s.resumes, s.issued}
 }
 
 // forget takes a connection off the list. Called with s.mu held.

@@ -114,6 +114,7 @@ func (s *Server) dispatch(typ string, body json.RawMessage, to func(shardKey) bo
 // issue numbers a dispatch and leaves it in the session's log. Called with s.mu held.
 func (s *Server) issue(sess *session, typ string, body json.RawMessage) {
 	sess.seq++
+	s.issued++
 	sess.log.push(logEntry{typ: typ, body: body})
 	sess.ledger.add(typ, s.digest(typ, body))
 	over := sess.log.len() - s.kept(sess)
@@ -178,6 +179,7 @@ type unavailableGuild struct {
 // open adds a new session held by c. Called with s.mu held.
 func (s *Server) open(c *Conn, sess *session) {
 	s.sweep(time.Now())
+	s.began++
 	sess.id = s.newSessionID()
 	sess.query = c.query
 	sess.ledger = s.newLedger(sess.id)

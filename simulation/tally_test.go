@@ -3,7 +3,6 @@ package simulation
 import (
 	"maps"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/chiru-go/chiru/gatewaytest"
@@ -12,6 +11,9 @@ import (
 // tally adds up what runs have shown.
 type tally struct {
 	mu sync.Mutex // held for work in memory only
+
+	began time.Time
+	first uint64
 
 	runs, violations, wrongs                                         int
 	shardHours, idleHours                                            int
@@ -100,17 +102,4 @@ func pairs() map[gatewaytest.Strike]bool {
 		}
 	}
 	return out
-}
-
-func (all *tally) print(t *testing.T) {
-	kinds := all.kinds()
-	least, most := 1<<30, 0
-	for _, n := range kinds {
-		least, most = min(least, n), max(most, n)
-	}
-	t.Logf("%d runs, %d shard-hours (%d more without a fault), %d faults of %d kinds (%d to %d each), %d connections, %d resumes, %d identifies, %d sessions, %d finals, %d restarts, %d dispatches, %d duplicates dropped, slowest recovery %v",
-		all.runs, all.shardHours, all.idleHours, all.faults, len(kinds), least, most, all.connections, all.resumes, all.identifies, all.sessions, all.finals, all.restarts, all.dispatches, all.duplicates, all.slowest)
-	t.Logf("kinds: %v", kinds)
-	t.Logf("ends of sessions: %v", all.ends)
-	t.Logf("pairs: %d of %d not hit: %v", len(all.missing()), len(pairs()), all.missing())
 }

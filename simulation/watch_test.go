@@ -75,7 +75,23 @@ func (w *watch) fail(t *testing.T) {
 	} else if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 		t.Error(err)
 	} else {
-		t.Logf("the transcript is in simulation/%s; add the seed to testdata/seeds.txt once it is mended", name)
+		t.Logf("the transcript is in simulation/%s", name)
+	}
+	if w.p.trouble {
+		w.keep(t)
+	}
+}
+
+// keep adds the seed to those that are run for ever.
+func (w *watch) keep(t *testing.T) {
+	text, err := os.ReadFile(kept)
+	if err != nil {
+		t.Error(err)
+	}
+	if line := fmt.Sprint(w.p.seed); !strings.Contains(string(text), "\n"+line+" ") {
+		if err := os.WriteFile(kept, append(text, line+" # "+w.wrongs[0]+"\n"...), 0o644); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-
-	"github.com/chiru-go/chiru/gatewaytest"
 )
 
-// onlooker hears the simulator's log: it shows what clients do wrong and what chaos does to them as it happens, and
-// counts sessions.
+// onlooker hears the simulator's log: it shows what clients do wrong, and what chaos does to them, as it happens.
 // The simulator logs while it holds its lock, so the lines are written by a goroutine of their own; what it
 // cannot write in time is left out, and comes at the end.
 type onlooker struct {
@@ -18,17 +15,13 @@ type onlooker struct {
 	lines chan string
 	done  chan struct{}
 	once  sync.Once
-
-	mu      sync.Mutex // guards what follows; held for work in memory only
-	ids     map[string]bool
-	resumes int64
 }
 
 // linesWaiting is how many lines may wait for a slow stderr.
 const linesWaiting = 64
 
 func newOnlooker(p *program) *onlooker {
-	o := &onlooker{p: p, lines: make(chan string, linesWaiting), done: make(chan struct{}), ids: map[string]bool{}}
+	o := &onlooker{p: p, lines: make(chan string, linesWaiting), done: make(chan struct{})}
 	go func() {
 		defer close(o.done)
 		for line := range o.lines {
@@ -42,18 +35,6 @@ func newOnlooker(p *program) *onlooker {
 func (o *onlooker) end() {
 	o.once.Do(func() { close(o.lines) })
 	<-o.done
-}
-
-// sessions is how many there were, how often they were resumed, and how many events they were issued.
-func (o *onlooker) sessions(s *gatewaytest.Server) (sessions, resumes, issued int64) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for id := range o.ids {
-		if events := s.Issued(id); len(events) > 0 {
-			issued += events[len(events)-1].Seq
-		}
-	}
-	return int64(len(o.ids)), o.resumes, issued
 }
 
 // Enabled implements slog.Handler.
@@ -72,9 +53,6 @@ func (o *onlooker) Handle(_ context.Context, r slog.Record) error {
 		attrs[a.Key] = a.Value
 		return true
 	})
-	if id, ok := attrs["session"]; ok {
-		o.session(id.String())
-	}
 	if rule, ok := attrs["rule"]; ok {
 		o.tell("chiru: violation: %v: %v (shard %v, connection %v)", rule, attrs["detail"], attrs["shard"], attrs["conn"])
 	}
@@ -94,14 +72,4 @@ func (o *onlooker) tell(format string, args ...any) {
 	case o.lines <- o.p.redact(clean(fmt.Sprintf(format, args...))):
 	default:
 	}
-}
-
-// session counts: a session that is known is resumed.
-func (o *onlooker) session(id string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.ids[id] {
-		o.resumes++
-	}
-	o.ids[id] = true
 }

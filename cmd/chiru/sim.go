@@ -169,9 +169,9 @@ func (p *program) sim(ctx context.Context, s *sim) error {
 	watching.end()
 
 	violations := server.Violations()
-	sessions, resumes, issued := watching.sessions(server)
+	sums := server.Sums()
 	fmt.Fprintf(p.stderr, "chiru: simulator stopped (%v) after %v: %s, %s, %s, %s issued, %s\n", context.Cause(ctx), brief(time.Since(began)),
-		count(int64(server.Accepted()), "connection"), count(sessions, "session"), count(resumes, "resume"), count(issued, "event"), count(int64(len(violations)), "violation"))
+		count(sums.Connections, "connection"), count(sums.Sessions, "session"), count(sums.Resumes, "resume"), count(sums.Dispatches, "event"), count(int64(len(violations)), "violation"))
 	if s.cfg.Chaos != "" {
 		fmt.Fprintf(p.stderr, "chiru: chaos: %s\n", struck(server))
 	}

@@ -1,0 +1,76 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chiru-go/chiru"
+	"github.com/chiru-go/chiru/gatewaytest"
+)
+
+// Each fault over real sockets, in real time: TCP and TLS cut, split and hold back what memory does not.
+func TestEveryFaultOverTCP(t *testing.T) {
+	var all sync.WaitGroup // at once: they wait for most of the time
+	defer all.Wait()
+	for i, f := range gatewaytest.Faults() {
+		switch {
+		case f.Severity == "long wait": // 61 s of a real clock
+			continue
+		case strings.HasSuffix(f.Name, "-down"), strings.HasSuffix(f.Name, "-mute") && f.Name != "dial-mute":
+			continue // of whole hosts: those come now and then only
+		}
+		all.Go(func() { t.Run(f.Name, func(t *testing.T) { overTCP(t, uint64(i), f) }) })
+	}
+}
+
+func overTCP(t *testing.T, seed uint64, f gatewaytest.Fault) {
+	stage := f.Stages[len(f.Stages)-1]
+	way := map[string]string{"dial-resume": "cut@live*1,", "hello-resume": "cut@live*1,", "resume": "cut@live*1,"}[stage]
+	server, err := gatewaytest.NewServer(gatewaytest.Config{
+		Seed: seed, Guilds: 2, Members: 3, Rate: 20, Mix: "quiet", TLS: seed%2 == 0, HeartbeatInterval: time.Second,
+		Record: 1 << 16, Chaos: fmt.Sprintf("%s%s@%s*1,gentle,bomb=%d", way, f.Name, stage, 2*maxMessage),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	compression := []chiru.Compression{chiru.CompressionNone, chiru.CompressionZlibStream, chiru.CompressionZstdStream}[seed%3]
+	if f.Name == "zlib-split" {
+		compression = chiru.CompressionZlibStream
+	}
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 2*time.Minute, fmt.Errorf("not live again in time"))
+	defer cancel()
+	cfg := chiru.Config{
+		URL: server.URL() + "/?shard=0", Token: server.Token(), HTTPClient: server.Client(),
+		Intents: chiru.IntentsAll, Compression: compression, MaxMessage: maxMessage,
+	}
+	audit := server.Audit(0)
+	struck := gatewaytest.Strike{Stage: stage, Fault: f.Name}
+	var since time.Time
+	for event, err := range chiru.Events(ctx, cfg) {
+		if err != nil {
+			if _, refused := err.(*chiru.CloseError); refused && f.Severity == "final" {
+				return
+			}
+			t.Fatalf("Run ended: %v", err)
+		}
+		if since.IsZero() && server.Strikes()[struck] > 0 {
+			since = time.Now()
+		}
+		d, ok := event.(*chiru.Dispatch)
+		if !ok {
+			continue
+		}
+		if err := audit.Got(d.SessionID, d.Sequence, d.Type, d.Body); err != nil {
+			t.Fatal(err)
+		}
+		// Long enough for two heartbeats without an answer to be noticed.
+		if !since.IsZero() && time.Since(since) > 4*time.Second && f.Severity != "final" {
+			return
+		}
+	}
+}
