@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // took is one dispatch as a consumer gets it.
@@ -78,5 +79,63 @@ func TestAuditIsRedOnEachWayToGetItWrong(t *testing.T) {
 				t.Errorf("got %v, want an error with %q", errs, c.want)
 			}
 		})
+	}
+}
+
+// another is an audit that has READY of a session, and then gets READY of another; before says what comes between.
+func another(t *testing.T, before func(s *Server, p *player, session string)) (err error) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := Start(t, Config{ReplayWindow: time.Hour})
+		s.Allow(RuleUserAgent, RuleResumeHost)
+		p, session := login(t, s)
+		a := s.Audit(0)
+		a.session, a.seq = session, 1
+		before(s, p, session)
+		time.Sleep(s.cfg.IdentifySpacing)
+		fresh, id := login(t, s)
+		defer fresh.nc.Close()
+		s.mu.Lock()
+		body := s.sessions[id].log.at(1).body
+		s.mu.Unlock()
+		err = a.Got(id, 1, "READY", body)
+	})
+	return err
+}
+
+func TestAuditLetsASessionBeGivenUpAtTheSecondInvalidSession(t *testing.T) {
+	for times, over := range map[int]bool{1: false, 2: true} {
+		err := another(t, func(s *Server, p *player, session string) {
+			s.Conns()[0].Send(9, true)
+			for range times - 1 {
+				p.nc.Close()
+				p = dial(t, s, s.ResumeURL(), goodQuery+"&shard=0")
+				s.Conns()[0].Send(9, true)
+			}
+			p.nc.Close()
+		})
+		if (err == nil) != over {
+			t.Errorf("after %d op 9 true: got %v", times, err)
+		}
+	}
+}
+
+func TestAuditLetsASessionBeGivenUpAfterFiveUnansweredResumesOverFiveMinutes(t *testing.T) {
+	for _, c := range []struct {
+		resumes int
+		over    time.Duration
+		want    bool
+	}{{5, 5 * time.Minute, true}, {4, 5 * time.Minute, false}, {5, 5*time.Minute - 20*time.Second, false}} {
+		err := another(t, func(s *Server, p *player, session string) {
+			p.nc.Close()
+			s.On(6, func(c *Conn, _ json.RawMessage) { c.Cut() }).Keep()
+			for range c.resumes {
+				relogin(t, s, session, 1).nc.Close()
+				time.Sleep(c.over / time.Duration(c.resumes))
+			}
+		})
+		if (err == nil) != c.want {
+			t.Errorf("after %d RESUMEs over %v: got %v", c.resumes, c.over, err)
+		}
 	}
 }
