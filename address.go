@@ -52,7 +52,7 @@ func parseBase(text string) (*url.URL, error) {
 		return nil, errors.New("is no URL")
 	case u.Scheme != "ws" && u.Scheme != "wss":
 		return nil, fmt.Errorf("has scheme %q; use ws or wss", u.Scheme)
-	case u.Hostname() == "":
+	case domain(u) == "":
 		return nil, errors.New("has no host")
 	case u.User != nil:
 		return nil, errors.New("has a user; the gateway knows none")

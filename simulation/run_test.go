@@ -104,9 +104,11 @@ func simulate(t *testing.T, p plan, all *tally) {
 			switch v.Rule {
 			case gatewaytest.RuleZombie, gatewaytest.RuleHeartbeatRequested, gatewaytest.RuleHeartbeatBurst:
 				if v.Shard >= 0 && bots[v.Shard].stoodStill(v.At, 20*time.Minute) {
+					watch.excused++
 					continue
 				}
 			}
+			watch.violations++
 			watch.wrong("violation: %v", v)
 		}
 		all.add(p, server, bots, watch)

@@ -20,6 +20,8 @@ type watch struct {
 	began     time.Time
 	recovered time.Duration
 
+	violations, excused int // rules broken; those that a consumer that stood still explains
+
 	mu      sync.Mutex // guards what follows; held for work in memory only
 	bots    []*bot
 	wrongs  []string
