@@ -43,10 +43,10 @@ func planOfPair(seed uint64, fault, stage string) plan {
 		compression = chiru.CompressionZlibStream
 	}
 	return plan{
-		seed: seed, shards: 1, lasts: 3 * time.Minute, compression: &compression, gate: 2 * time.Second,
+		seed: seed, shards: 1, lasts: 2 * time.Minute, compression: &compression, gate: 2 * time.Second,
 		rerun: fmt.Sprintf("-run 'TestEveryFaultAtEveryStage/%s_at_%s$'", fault, stage),
 		server: gatewaytest.Config{
-			Seed: seed, Guilds: 2, Members: 3, Rate: 0.5, Record: 1 << 14, TrimOnHeartbeat: seed%2 == 0,
+			Seed: seed, Guilds: 2, Members: 3, Rate: 0.3, Record: 1 << 14, TrimOnHeartbeat: seed%2 == 0,
 			Chaos: fmt.Sprintf("%s%s@%s*1,seed=%d", way, fault, stage, seed),
 		},
 	}
