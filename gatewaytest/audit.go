@@ -7,11 +7,13 @@ import (
 
 // An Audit holds what the consumer of one shard gets against what the server issued, one dispatch at a time: each
 // session from READY on, in order, nothing missing, nothing twice, nothing altered, and another session only once the
-// one before was over. It is not for use from several goroutines at once.
+// one before was over. After an op 9 or a close on a connection whose shard nobody knows yet, any session may have been
+// meant; a client that names its shard in the URL is held to its own. It is not for use from several goroutines at once.
 type Audit struct {
 	s       *Server
 	shard   int
 	session string // the one being read; empty at a beginning
+	nth     int64  // of the server's sessions
 	seq     int64  // the last dispatch of it
 	orphans int    // Server.orphaned when it began
 
@@ -38,14 +40,17 @@ func (a *Audit) Got(sessionID string, seq int64, typ string, body []byte) error 
 	sum := s.digest(typ, body)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err := a.next(sessionID, seq)
 	l := s.ledgers[sessionID]
-	a.session, a.seq = sessionID, seq
+	if l == nil {
+		return a.wrong("%s %d is of session %q, which was never issued anything", typ, seq, sessionID)
+	}
+	err := a.next(sessionID, l, seq)
+	a.session, a.seq, a.nth = sessionID, seq, l.nth
 	switch {
 	case err != nil:
 		return err
-	case l == nil:
-		return a.wrong("%s %d is of session %q, which was never issued anything", typ, seq, sessionID)
+	case l.shard != a.shard:
+		return a.wrong("%s %d is of session %s, of shard %d", typ, seq, sessionID, l.shard)
 	}
 	e, kept := l.at(seq)
 	switch {
@@ -58,12 +63,15 @@ func (a *Audit) Got(sessionID string, seq int64, typ string, body []byte) error 
 	case e.sum != sum:
 		return a.wrong("the body of %s %d is not what was issued", typ, seq)
 	}
+	if typ == "RESUMED" {
+		l.wentOn()
+	}
 	a.Dispatches++
 	return nil
 }
 
 // next judges where a dispatch stands. Called with s.mu held.
-func (a *Audit) next(sessionID string, seq int64) error {
+func (a *Audit) next(sessionID string, l *ledger, seq int64) error {
 	if sessionID == a.session {
 		switch {
 		case seq == a.seq+1:
@@ -82,14 +90,19 @@ func (a *Audit) next(sessionID string, seq int64) error {
 		a.Ends["its ledger is not kept any more"]++
 	case last.over == "" && a.s.orphaned > a.orphans:
 		a.Ends["ended on a connection of no known shard"]++
-	case !last.mayEnd(time.Now()):
-		return a.wrong("session %s follows %s, which is not over", sessionID, old)
+	case last.deserted || !last.mayEnd(time.Now()):
+		return a.wrong("session %s follows %s, which was not over", sessionID, old)
 	case last.over != "":
 		a.Ends[last.over]++
 	default:
 		a.Ends["given up after no answer"]++
 	}
 	a.orphans = a.s.orphaned
+	for id, between := range a.s.ledgers {
+		if old != "" && between.shard == a.shard && between.known && between.nth > a.nth && between.nth < l.nth {
+			return a.wrong("session %s follows %s: all of %s is lost, which the client has", sessionID, old, id)
+		}
+	}
 	if seq != 1 {
 		return a.wrong("session %s begins with number %d: lost %d", sessionID, seq, seq-1)
 	}
@@ -103,6 +116,11 @@ func (a *Audit) Anew() { a.session, a.seq = "", 0 }
 func (a *Audit) Rest() error {
 	a.s.mu.Lock()
 	defer a.s.mu.Unlock()
+	for id, sess := range a.s.sessions {
+		if sess.shard.id == a.shard && sess.conn != nil && sess.seq > 0 && id != a.session {
+			return a.wrong("session %s is live, the consumer has nothing of it", id)
+		}
+	}
 	l := a.s.ledgers[a.session]
 	switch {
 	case l == nil:

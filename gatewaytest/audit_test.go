@@ -69,9 +69,9 @@ func TestAuditIsRedOnEachWayToGetItWrong(t *testing.T) {
 		"a body altered":    {func(d []took) []took { d[4].body = json.RawMessage(`99`); return d }, "the body of TEST"},
 		"a type altered":    {func(d []took) []took { d[4].typ = "OTHER"; return d }, "is a OTHER"},
 		"one invented":      {func(d []took) []took { return append(d, took{d[0].session, "TEST", int64(len(d) + 2), nil}) }, "was issued"},
-		"another session":   {func(d []took) []took { return append(d, took{"other", "READY", 1, nil}) }, "is not over"},
+		"another session":   {func(d []took) []took { return append(d, took{"other", "READY", 1, nil}) }, "never issued"},
 		"nothing at all":    {func(d []took) []took { return nil }, "the consumer has 1"},
-		"a session of none": {func(d []took) []took { return []took{{"other", "READY", 1, nil}} }, "is not over"},
+		"a session of none": {func(d []took) []took { return []took{{"other", "READY", 1, nil}} }, "never issued"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			errs := audited(t, c.spoil)
@@ -138,4 +138,77 @@ func TestAuditLetsASessionBeGivenUpAfterFiveUnansweredResumesOverFiveMinutes(t *
 			t.Errorf("after %d RESUMEs over %v: got %v", c.resumes, c.over, err)
 		}
 	}
+}
+
+func TestAuditIsRedOnALiveSessionOfWhichTheConsumerHasNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := Start(t, Config{})
+		s.Allow(RuleUserAgent)
+		p, session := login(t, s)
+		a := s.Audit(0)
+		a.session, a.seq = session, 1
+		s.Conns()[0].Close(4009, "")
+		p.nc.Close()
+		if err := a.Rest(); err != nil {
+			t.Errorf("while there is no other: %v", err)
+		}
+		time.Sleep(s.cfg.IdentifySpacing)
+		login(t, s)
+		if err := a.Rest(); err == nil {
+			t.Error("got nil though another session is live")
+		}
+	})
+}
+
+func TestAuditIsRedOnASessionThatTheClientHasAndTheConsumerHasNot(t *testing.T) {
+	err := another(t, func(s *Server, p *player, _ string) {
+		s.Conns()[0].Close(4009, "")
+		p.nc.Close()
+		time.Sleep(s.cfg.IdentifySpacing)
+		between, _ := login(t, s)
+		between.send(1, 1)
+		synctest.Wait()
+		s.Conns()[0].Close(4009, "")
+		between.nc.Close()
+	})
+	if err == nil || !strings.Contains(err.Error(), "is lost") {
+		t.Errorf("got %v, want the session between named", err)
+	}
+}
+
+func TestAuditIsRedOnAnotherShardsSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := Start(t, Config{})
+		s.Allow(RuleUserAgent)
+		_, session := login(t, s)
+		s.mu.Lock()
+		body := s.sessions[session].log.at(1).body
+		s.mu.Unlock()
+		if err := s.Audit(5).Got(session, 1, "READY", body); err == nil {
+			t.Error("got nil")
+		}
+	})
+}
+
+// What counts is when the client began another session, not when its consumer gets to read that.
+func TestAuditIsRedOnASessionLeftThoughItExpiresBeforeTheConsumerReadsOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := Start(t, Config{})
+		s.Allow(RuleUserAgent)
+		p, session := login(t, s)
+		a := s.Audit(0)
+		a.session, a.seq = session, 1
+		p.nc.Close()
+		time.Sleep(time.Minute)
+		fresh, id := login(t, s)
+		s.mu.Lock()
+		body := s.sessions[id].log.at(1).body
+		s.mu.Unlock()
+		fresh.nc.Close()
+		time.Sleep(4 * time.Minute)
+		s.Sessions() // forgets those that nobody has resumed
+		if err := a.Got(id, 1, "READY", body); err == nil {
+			t.Error("got nil")
+		}
+	})
 }

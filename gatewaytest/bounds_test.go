@@ -111,7 +111,7 @@ func TestLedgersOf4096EndedSessionsAreKept(t *testing.T) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for i := range 4096 + 7 {
-			s.newLedger(fmt.Sprint(i))
+			s.newLedger(fmt.Sprint(i), 0)
 			s.retire(fmt.Sprint(i))
 		}
 		if len(s.ledgers) != 4096 || s.ledgers["6"] != nil || s.ledgers["7"] == nil {

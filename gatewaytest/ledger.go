@@ -10,11 +10,17 @@ const maxLedgers = 4096
 // ledger is what a session was issued, and whether a client may begin another. Numbers follow from the total.
 // Guarded by Server.mu.
 type ledger struct {
+	shard  int
+	nth    int64 // of the server's sessions
 	issued int64
 	tail   ring[entry]
 
 	// over says why the session is none of the client's any more; empty while it should be resumed.
 	over string
+	// deserted is set if the client began another session while this one was its to resume.
+	deserted bool
+	// known is set once the client has said, by a heartbeat, that it has READY.
+	known bool
 	// What a client may give a session up for though nobody said that it is over.
 	invalids  int       // op 9 true since it last went on
 	fruitless int       // RESUMEs since it last went on
@@ -58,7 +64,7 @@ func (l *ledger) tried(now time.Time) {
 }
 
 // wentOn notes that the client has a connection on which the session goes on.
-func (l *ledger) wentOn() { l.invalids, l.fruitless = 0, 0 }
+func (l *ledger) wentOn() { l.invalids, l.fruitless, l.known = 0, 0, true }
 
 // mayEnd says whether a client may have begun another session by now.
 func (l *ledger) mayEnd(now time.Time) bool {
@@ -67,10 +73,20 @@ func (l *ledger) mayEnd(now time.Time) bool {
 }
 
 // newLedger is called with s.mu held.
-func (s *Server) newLedger(sessionID string) *ledger {
-	l := &ledger{tail: ring[entry]{max: s.cfg.Record}}
+func (s *Server) newLedger(sessionID string, shard int) *ledger {
+	l := &ledger{shard: shard, nth: s.began, tail: ring[entry]{max: s.cfg.Record}}
 	s.ledgers[sessionID] = l
 	return l
+}
+
+// desert notes which sessions of a shard a client leaves behind by beginning another on c. Called with s.mu held.
+func (s *Server) desert(c *Conn, key shardKey, now time.Time) {
+	for _, sess := range s.routes[key] {
+		// An IDENTIFY may come late, on a connection that the client has left since.
+		if sess.holder < c.id && !sess.ledger.mayEnd(now) {
+			sess.ledger.deserted = true
+		}
+	}
 }
 
 // retire lets go of the ledger of the session that ended longest ago. Called with s.mu held.

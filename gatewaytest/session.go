@@ -24,6 +24,7 @@ type session struct {
 	trimmed int64
 
 	conn     *Conn     // nil while detached
+	holder   int       // the id of the newest
 	detached time.Time // since when
 	dead     bool
 
@@ -179,10 +180,11 @@ type unavailableGuild struct {
 // open adds a new session held by c. Called with s.mu held.
 func (s *Server) open(c *Conn, sess *session) {
 	s.sweep(time.Now())
+	s.desert(c, sess.shard, time.Now())
 	s.began++
 	sess.id = s.newSessionID()
 	sess.query = c.query
-	sess.ledger = s.newLedger(sess.id)
+	sess.ledger = s.newLedger(sess.id, sess.shard.id)
 	s.sessions[sess.id] = sess
 	s.routes[sess.shard] = append(s.routes[sess.shard], sess)
 	s.counts[sess.shard.count]++
@@ -194,7 +196,7 @@ func (s *Server) attach(c *Conn, sess *session, seq int64) {
 	if old := sess.conn; old != nil {
 		old.close(4000, "session resumed elsewhere")
 	}
-	sess.conn = c
+	sess.conn, sess.holder = c, c.id
 	c.sess, c.shard, c.cursor, c.limit, c.replay = sess, sess.shard.id, seq, noLimit, sess.seq
 	c.state = stateLive
 	s.startTraffic()

@@ -59,7 +59,7 @@ func newBot(p plan, shard int, server *gatewaytest.Server, gate chiru.IdentifyGa
 		b.cfg.Compression = *p.compression
 	}
 	if rng.IntN(2) == 0 {
-		b.cfg.Store = new(store)
+		b.cfg.Store = new(sessions.Memory)
 	}
 	for _, g := range server.Guilds() {
 		if int((g>>22)%uint64(p.shards)) == shard {
@@ -90,30 +90,13 @@ func (b *bot) live(ctx context.Context) {
 			b.finals++
 			b.judge(err)
 		}
-		if !b.keptSession() {
+		if b.cfg.Store == nil {
 			b.auditing.Lock()
 			b.audit.Anew()
 			b.auditing.Unlock()
 		}
 		b.wait(ctx, time.Duration(b.rng.Int64N(int64(20*time.Second))))
 	}
-}
-
-// keptSession says whether the next process knows of the last one's session.
-func (b *bot) keptSession() bool {
-	s, ok := b.cfg.Store.(*store)
-	return ok && s.last.ID != ""
-}
-
-// store is a session store that can be asked.
-type store struct {
-	sessions.Memory
-	last chiru.Session
-}
-
-func (s *store) Save(ctx context.Context, key chiru.SessionKey, session chiru.Session) error {
-	s.last = session
-	return s.Memory.Save(ctx, key, session)
 }
 
 // process is one Run and its consumer. It may be told to stop in between.
@@ -144,12 +127,25 @@ func (b *bot) process(ctx context.Context) error {
 	return err
 }
 
-// judge says whether Run may have ended by itself: by a final close code, or by three closes in ten minutes for a
-// payload that no command explains.
+// judge says whether Run may have ended by itself: by a final close code that was sent, or by the third close in ten
+// minutes for a payload that no command explains.
 func (b *bot) judge(err error) {
 	closed, ok := errors.AsType[*chiru.CloseError](err)
-	if !ok || !closed.Code.Final() && closed.Code != chiru.CloseUnknownOpcode && closed.Code != chiru.CloseDecodeError {
+	if !ok {
 		b.watch.wrong("shard %d: Run ended by itself: %v", b.shard, err)
+		return
+	}
+	sent := b.watch.faultsOf(b.shard)
+	switch code := int(closed.Code); {
+	case closed.Code == chiru.CloseUnknownOpcode || closed.Code == chiru.CloseDecodeError:
+		ok = sent["close-4001"]+sent["close-4002"] >= 3
+	case code == 4004:
+		ok = sent["close-4004"] > 0 || b.watch.revoked()
+	default:
+		ok = closed.Code.Final() && sent[fmt.Sprintf("close-%d", code)] > 0
+	}
+	if !ok {
+		b.watch.wrong("shard %d: Run ended with %v, which was not sent: %v", b.shard, err, sent)
 	}
 }
 
@@ -244,7 +240,7 @@ func (b *bot) cancel() {
 
 // command sends bursts of commands, up to more than the send limit takes at once.
 func (b *bot) command(ctx context.Context) {
-	rng := source(uint64(b.shard), len(b.guilds), "commands")
+	rng := source(b.watch.p.seed, b.shard, "commands")
 	for b.wait(ctx, time.Duration(rng.ExpFloat64()*float64(15*time.Minute))) {
 		for range pick(rng, 1, 2, 3, 5, 8, 13, 21, 130) {
 			select {

@@ -16,7 +16,7 @@ import (
 // in any 15 s once it is there, and is never refused for good.
 func TestSeededChaosLeavesADefaultClientHalfOfItsEvents(t *testing.T) {
 	const rate, window = 10, 15 * time.Second
-	for seed := range uint64(4) {
+	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := gatewaytest.Start(t, gatewaytest.Config{
@@ -37,7 +37,7 @@ func TestSeededChaosLeavesADefaultClientHalfOfItsEvents(t *testing.T) {
 						t.Errorf("Run returned %v", err)
 					}
 				})
-				time.AfterFunc(15*time.Minute, func() { cancel(errEnd) })
+				time.AfterFunc(10*time.Minute, func() { cancel(errEnd) })
 				var times []time.Time
 				for event := range inbound {
 					if d, ok := event.(*chiru.Dispatch); ok {
@@ -48,7 +48,7 @@ func TestSeededChaosLeavesADefaultClientHalfOfItsEvents(t *testing.T) {
 					}
 				}
 				run.Wait()
-				least, at := fewest(times, window)
+				least, at := fewest(times, time.Now(), window)
 				if want := int(rate * window.Seconds() / 2); least < want {
 					t.Errorf("only %d events in the 15 s from %v on, want %d", least, at, want)
 				}
@@ -56,8 +56,8 @@ func TestSeededChaosLeavesADefaultClientHalfOfItsEvents(t *testing.T) {
 				for _, n := range server.Strikes() {
 					total += n
 				}
-				if total < 25 {
-					t.Errorf("only %d faults in a quarter of an hour", total)
+				if total < 15 {
+					t.Errorf("only %d faults in ten minutes", total)
 				}
 				t.Logf("%d faults, %d events, at least %d in any 15 s", total, len(times), least)
 			})
@@ -65,14 +65,14 @@ func TestSeededChaosLeavesADefaultClientHalfOfItsEvents(t *testing.T) {
 	}
 }
 
-// fewest is how many times the emptiest window holds, and how long after the first it begins.
-func fewest(times []time.Time, window time.Duration) (least int, at time.Duration) {
+// fewest is how many times the emptiest window before the end holds, and how long after the first it begins.
+func fewest(times []time.Time, end time.Time, window time.Duration) (least int, at time.Duration) {
 	least = len(times)
 	first, last := 0, 0
-	// A window may begin just after any of the times, and must end before the last one.
+	// A window may begin just after any of the times.
 	for i := range times {
 		from := times[i]
-		if from.Add(window).After(times[len(times)-1]) {
+		if from.Add(window).After(end) {
 			break
 		}
 		for first < len(times) && !times[first].After(from) {

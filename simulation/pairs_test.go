@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 func TestEveryFaultAtEveryStage(t *testing.T) {
 	var seed uint64
 	for _, f := range gatewaytest.Faults() {
-		if strings.HasSuffix(f.Name, "-down") || strings.HasSuffix(f.Name, "-mute") && f.Name != "dial-mute" {
+		if outage(f.Name) {
 			continue // of whole hosts: those come now and then only, in TestSeeds
 		}
 		for _, stage := range f.Stages {

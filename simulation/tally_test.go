@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,13 +16,13 @@ type tally struct {
 	began time.Time
 	first uint64
 
-	runs, violations, excused, wrongs                                int
-	shardHours, idleHours                                            int
-	faults, dispatches, connections, resumes, identifies, duplicates int64
-	sessions, finals, restarts                                       int64
-	slowest                                                          time.Duration
-	strikes                                                          map[gatewaytest.Strike]int
-	ends                                                             map[string]int
+	runs, violations, excused, wrongs                                        int
+	shardHours, idleHours                                                    int
+	faults, missed, dispatches, connections, resumes, identifies, duplicates int64
+	sessions, finals, restarts                                               int64
+	slowest                                                                  time.Duration
+	strikes                                                                  map[gatewaytest.Strike]int
+	ends                                                                     map[string]int
 }
 
 func newTally() *tally {
@@ -48,7 +49,11 @@ func (all *tally) add(p plan, server *gatewaytest.Server, bots []*bot, w *watch)
 	for _, strikes := range []map[gatewaytest.Strike]int{server.Strikes(), w.strikes} {
 		for s, n := range strikes {
 			all.strikes[s] += n
-			all.faults += int64(n)
+			if outage(s.Fault) {
+				all.missed += int64(n)
+			} else {
+				all.faults += int64(n)
+			}
 		}
 	}
 	for _, b := range bots {
@@ -64,6 +69,11 @@ func (all *tally) add(p plan, server *gatewaytest.Server, bots []*bot, w *watch)
 		all.finals += b.finals
 		all.restarts += b.restarts
 	}
+}
+
+// outage says whether a fault is of a whole host: it strikes each dial, as often as a client tries.
+func outage(fault string) bool {
+	return strings.HasSuffix(fault, "-down") || strings.HasSuffix(fault, "-mute") && fault != "dial-mute"
 }
 
 // kinds adds the strikes of each fault up.

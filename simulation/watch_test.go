@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,6 +27,7 @@ type watch struct {
 	bots    []*bot
 	wrongs  []string
 	strikes map[gatewaytest.Strike]int // those that are not the server's
+	faults  map[int]map[string]int     // the server's, by shard
 	hours   map[[2]int]bool            // shard and hour in which something went wrong
 	log     []line
 	next    int
@@ -41,7 +43,7 @@ type line struct {
 const transcriptLines = 4000
 
 func newWatch(p plan) *watch {
-	return &watch{p: p, began: time.Now(), strikes: map[gatewaytest.Strike]int{}, hours: map[[2]int]bool{}}
+	return &watch{p: p, began: time.Now(), strikes: map[gatewaytest.Strike]int{}, hours: map[[2]int]bool{}, faults: map[int]map[string]int{}}
 }
 
 // struck takes note of a fault of a shard.
@@ -84,14 +86,19 @@ func (w *watch) fail(t *testing.T) {
 	}
 }
 
+// keeping is held while seeds.txt is written: runs go on side by side.
+var keeping sync.Mutex
+
 // keep adds the seed to those that are run for ever.
 func (w *watch) keep(t *testing.T) {
+	keeping.Lock()
+	defer keeping.Unlock()
 	text, err := os.ReadFile(kept)
 	if err != nil {
 		t.Error(err)
 	}
 	if line := fmt.Sprint(w.p.seed); !strings.Contains(string(text), "\n"+line+" ") {
-		if err := os.WriteFile(kept, append(text, line+" # "+w.wrongs[0]+"\n"...), 0o644); err != nil {
+		if err := os.WriteFile(kept, append(text, line+" # "+strings.Join(strings.Fields(w.wrongs[0]), " ")+"\n"...), 0o644); err != nil {
 			t.Error(err)
 		}
 	}
@@ -143,21 +150,51 @@ func (e *ear) Handle(_ context.Context, r slog.Record) error {
 	}
 	w.mu.Unlock()
 	if r.Message == "gatewaytest: chaos" {
+		fault, shard := "", -1
 		r.Attrs(func(a slog.Attr) bool {
-			if a.Key == "shard" {
-				w.serverStruck(int(a.Value.Int64()))
+			switch a.Key {
+			case "fault":
+				fault = a.Value.String()
+			case "shard":
+				shard = int(a.Value.Int64())
 			}
 			return true
 		})
+		w.serverStruck(shard, fault)
 	}
 	return nil
 }
 
+// faultsOf counts the faults that have struck a shard so far, by name.
+func (w *watch) faultsOf(shard int) map[string]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.faults[shard])
+}
+
+// revoked says whether the token has been taken from the shards.
+func (w *watch) revoked() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, faults := range w.faults {
+		if faults["token-revoked"] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // serverStruck takes note of a fault of the server's. It is called with the server's lock held.
-func (w *watch) serverStruck(shard int) {
+func (w *watch) serverStruck(shard int, fault string) {
 	if shard < 0 || shard >= len(w.bots) {
 		return
 	}
+	w.mu.Lock()
+	if w.faults[shard] == nil {
+		w.faults[shard] = map[string]int{}
+	}
+	w.faults[shard][fault]++
+	w.mu.Unlock()
 	w.struck(shard, gatewaytest.Strike{}, false)
 	w.bots[shard].trouble()
 }
