@@ -207,7 +207,7 @@ func TestHeartbeatIsWrittenBeforeALoginAndALoginBeforeACommand(t *testing.T) {
 	s := anyShard(t, make(chan IncomingEvent))
 	s.conn = &conn{isOpen: true}
 	now := time.Now()
-	for _, e := range []session.Effects{s.m.Start(), s.m.Opened(now),
+	for _, e := range []session.Effects{s.m.Start(time.Now()), s.m.Opened(now),
 		s.m.Receive(now, session.Message{Op: session.OpHello, Interval: time.Minute}),
 		s.m.Receive(now, session.Message{Type: "RESUMED", Seq: 1})} {
 		if e.Broken != "" {
