@@ -46,12 +46,8 @@ func (b *breaker) closedUntil(now time.Time) time.Time {
 
 // take lets a shard through if it may; otherwise the time is when to ask again.
 func (b *breaker) take(now time.Time, shard int) time.Time {
-	if b.open && b.probing >= 0 {
-		if now.Sub(b.probed) >= probeLasts {
-			b.close()
-		} else if shard == b.probing {
-			b.trip(now)
-		}
+	if b.open && b.probing >= 0 && now.Sub(b.probed) >= probeLasts {
+		b.close()
 	}
 	if until := b.closedUntil(now); !until.IsZero() {
 		return until
@@ -71,6 +67,13 @@ func (b *breaker) take(now time.Time, shard int) time.Time {
 		b.recent = append(b.recent, now)
 	}
 	return time.Time{}
+}
+
+// ended tells that a shard's session is gone, or that none began.
+func (b *breaker) ended(now time.Time, shard int) {
+	if b.open && shard == b.probing && now.Sub(b.probed) < probeLasts {
+		b.trip(now)
+	}
 }
 
 // giveBack takes a take back: no IDENTIFY was sent.

@@ -40,6 +40,8 @@ type budget struct {
 	waits    map[int]time.Time // shards that wait here, and until when
 
 	windowless bool // the API knows of no window
+	buckets    int
+	identified map[int]time.Time // by bucket: the last IDENTIFY, or the last that was about to be sent
 
 	// What is to be written down, and what is.
 	version, written int
@@ -50,6 +52,7 @@ func newBudget(r *run, found chiru.Gateway, shards int) *budget {
 	b := &budget{
 		run: r, changed: make(chan struct{}), waits: map[int]time.Time{}, breaker: newBreaker(shards),
 		dirty: make(chan struct{}, 1), saved: make(chan struct{}),
+		buckets: max(found.MaxConcurrency, 1), identified: map[int]time.Time{},
 	}
 	b.heard(time.Now(), found)
 	return b
@@ -202,10 +205,28 @@ func (b *budget) giveBack(shard int) {
 	b.tell()
 }
 
+// about tells that an IDENTIFY is about to be sent: the next process is to know, whatever becomes of this one.
+func (b *budget) about(shard int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.identified[shard%b.buckets] = time.Now()
+	b.count()
+}
+
 // begun tells that an IDENTIFY is on the wire.
 func (b *budget) begun(shard int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.out--
 	b.breaker.had[shard] = true
+	b.identified[shard%b.buckets] = time.Now()
+	b.count()
+}
+
+// ended tells that a shard's session is gone, or that none began.
+func (b *budget) ended(shard int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.breaker.ended(time.Now(), shard)
+	b.tell()
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/chiru-go/chiru"
 )
@@ -45,6 +46,8 @@ func (c Config) settled() (Config, error) {
 		return c, &chiru.ConfigError{Field: field, Reason: fmt.Sprintf(format, args...)}
 	}
 	switch {
+	case strings.TrimPrefix(c.Shard.Token, "Bot ") == "":
+		return bad("Token", "is empty; a bot's token is on its page in the developer portal")
 	case c.Shard.ShardID != 0 || c.Shard.ShardCount != 0:
 		return bad("Shard.ShardID", "and Shard.ShardCount must be unset; use Shards and Only")
 	case c.Shard.Stats != nil:

@@ -16,8 +16,18 @@ type gate struct {
 	waiting sync.WaitGroup     // a goroutine for each shard that waits
 }
 
-func newGate(r *run, buckets int) *gate {
-	return &gate{run: r, buckets: chiru.NewIdentifyGate(buckets), outside: r.cfg.Shard.Gate}
+func newGate(r *run) *gate {
+	return &gate{run: r, buckets: chiru.NewIdentifyGate(r.budget.buckets), outside: r.cfg.Shard.Gate}
+}
+
+// hold keeps each bucket closed for the rest of the pause that the last IDENTIFY of the process before has begun, by a
+// permit that is given back unspent.
+func (g *gate) hold(ctx context.Context) {
+	for bucket, until := range g.run.budget.pauses() {
+		held, cancel := context.WithDeadline(ctx, until)
+		context.AfterFunc(held, cancel)
+		g.buckets.Permit(held, bucket)
+	}
 }
 
 // Permit implements chiru.IdentifyGate.
@@ -51,6 +61,7 @@ func (g *gate) lead(ctx context.Context, shard int, out chan<- chiru.Permit) {
 			return
 		}
 	}
+	b.about(shard)
 	b.writtenDown(ctx)
 	out <- p
 	select {

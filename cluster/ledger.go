@@ -31,6 +31,9 @@ type ledger struct {
 	Total   int       `json:"total"`
 	Left    int       `json:"left"`
 	ResetAt time.Time `json:"reset_at"`
+	// Buckets is max_concurrency; Identified is when each bucket last had an IDENTIFY, unless that is long ago.
+	Buckets    int               `json:"buckets"`
+	Identified map[int]time.Time `json:"identified,omitempty"`
 }
 
 // bot names the bot without naming its token.
@@ -60,7 +63,11 @@ func (b *budget) load(ctx context.Context) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	if l.Bot != b.bot() || !l.ResetAt.After(now) {
+	if l.Bot != b.bot() {
+		return
+	}
+	b.remember(now, l)
+	if !l.ResetAt.After(now) {
 		return
 	}
 	// A clock may have jumped in between: no reset is further away than a window lasts.
@@ -75,6 +82,34 @@ func (b *budget) load(ctx context.Context) {
 	if b.windowless || reset.After(b.resetAt) {
 		b.resetAt = reset
 	}
+}
+
+// remember takes over when each bucket last had an IDENTIFY. mu is held.
+func (b *budget) remember(now time.Time, l ledger) {
+	for bucket, at := range l.Identified {
+		if at.After(now) {
+			at = now // by a clock that jumped: a pause is never longer than one
+		}
+		for mine := range b.buckets {
+			// If there were others, each of them may have been any of ours.
+			if (mine == bucket || l.Buckets != b.buckets) && at.After(b.identified[mine]) {
+				b.identified[mine] = at
+			}
+		}
+	}
+}
+
+// pauses is until when each bucket is closed, of those that are.
+func (b *budget) pauses() map[int]time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	until := map[int]time.Time{}
+	for bucket, at := range b.identified {
+		if at = at.Add(identifySpacing); at.After(time.Now()) {
+			until[bucket] = at
+		}
+	}
+	return until
 }
 
 // keep writes the count down whenever it has changed, until ctx ends.
@@ -96,7 +131,13 @@ func (b *budget) keep(ctx context.Context) {
 func (b *budget) write() {
 	b.mu.Lock()
 	version := b.version
-	text, err := json.Marshal(ledger{ledgerVersion, b.bot(), b.total, b.left, b.resetAt.UTC().Round(0)})
+	l := ledger{ledgerVersion, b.bot(), b.total, b.left, b.resetAt.UTC().Round(0), b.buckets, map[int]time.Time{}}
+	for bucket, at := range b.identified {
+		if time.Since(at) < 2*identifySpacing {
+			l.Identified[bucket] = at.UTC().Round(0)
+		}
+	}
+	text, err := json.Marshal(l)
 	b.mu.Unlock()
 	if err == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), ledgerWait)

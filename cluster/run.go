@@ -111,9 +111,9 @@ func (r *run) live() error {
 	}
 	r.budget = newBudget(r, found, len(ids))
 	r.budget.load(r.ctx)
-	buckets := max(found.MaxConcurrency, 1)
-	r.starts = newStarts(buckets, r.budget)
-	g := newGate(r, buckets)
+	r.starts = newStarts(r.budget)
+	g := newGate(r)
+	g.hold(r.ctx)
 	r.count, r.byID = count, make(map[int]*shard, len(ids))
 	for _, id := range ids {
 		s := newShard(r, id, count, len(ids), g)
@@ -121,7 +121,7 @@ func (r *run) live() error {
 	}
 	stored := r.stored(r.ctx)
 	close(r.planned)
-	r.log.Info("cluster starts", "shards", len(ids), "of", count, "resumed", len(stored), "identifies_left", found.Remaining, "max_concurrency", buckets)
+	r.log.Info("cluster starts", "shards", len(ids), "of", count, "resumed", len(stored), "identifies_left", found.Remaining, "max_concurrency", found.MaxConcurrency)
 
 	var shards, others sync.WaitGroup
 	aside, end := context.WithCancel(context.Background())

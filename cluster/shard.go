@@ -232,6 +232,10 @@ func (s *shard) observe(event chiru.IncomingEvent) bool {
 		if !e.Resumed {
 			s.r.calls.renew(s.id)
 		}
+	case *chiru.Disconnected:
+		if e.Next == chiru.NextIdentify {
+			s.r.budget.ended(s.id)
+		}
 	case *chiru.CommandRejected:
 		s.r.calls.rejected(e)
 	}

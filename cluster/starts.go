@@ -28,12 +28,13 @@ type starts struct {
 
 type line struct {
 	shards []*shard
+	away   bool // one has started, and has not identified yet
 	timer  *time.Timer
 	sent   time.Time // the bucket's last IDENTIFY
 }
 
-func newStarts(buckets int, b *budget) *starts {
-	return &starts{budget: b, lines: make([]line, buckets)}
+func newStarts(b *budget) *starts {
+	return &starts{budget: b, lines: make([]line, b.buckets)}
 }
 
 // add queues a shard; they come in the order of their ids.
@@ -59,7 +60,7 @@ func (s *starts) identified(shard int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	bucket := shard % len(s.lines)
-	s.lines[bucket].sent = time.Now()
+	s.lines[bucket].sent, s.lines[bucket].away = time.Now(), false
 	s.next(bucket)
 }
 
@@ -70,7 +71,7 @@ func (s *starts) next(bucket int) {
 		return
 	}
 	close(l.shards[0].turn)
-	l.shards = l.shards[1:]
+	l.shards, l.away = l.shards[1:], true
 	s.arm(bucket, startOverdue)
 }
 
@@ -105,20 +106,26 @@ func (s *starts) end() {
 	}
 }
 
-// left is how many shards of each bucket have not started, and the least time until the last of them may identify.
+// left is how many shards have not identified yet, and the least time until the last of them may.
 func (s *starts) left(now time.Time) (shards int, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.lines {
 		n := len(l.shards)
-		shards += n
-		if n > 0 {
-			wait := time.Duration(n) * identifySpacing
-			if !l.sent.IsZero() {
-				wait -= min(now.Sub(l.sent), identifySpacing)
-			}
-			took = max(took, wait)
+		if l.away {
+			n++
 		}
+		if n == 0 {
+			continue
+		}
+		shards += n
+		wait := time.Duration(n) * identifySpacing
+		if l.sent.IsZero() {
+			wait -= identifySpacing
+		} else {
+			wait -= min(now.Sub(l.sent), identifySpacing)
+		}
+		took = max(took, wait)
 	}
 	return shards, took
 }
