@@ -80,7 +80,7 @@ func (s *shard) diagnoseLive(st *ShardStatus, now time.Time) {
 }
 
 // A beat that is not acknowledged for so long is worth a word.
-const slowAck = 5 * time.Second
+const slowAck = 2 * time.Second
 
 // unacknowledged says that heartbeats get no answer: a connection on which that lasts an interval is given up.
 func (s *shard) unacknowledged(st *ShardStatus, now time.Time) {
