@@ -287,6 +287,9 @@ func (s *shard) finish(err error, stopped bool) error {
 	if stopped {
 		code = s.m.Stop(keep).Close
 	}
+	if s.writing == theLogin && s.pass != nil {
+		s.pass.Sent() // it may have got there
+	}
 	s.giveUpPermit()
 	if s.conn != nil {
 		if !s.closing {

@@ -17,10 +17,17 @@ const (
 	silentLeast = 15 * time.Second
 )
 
+// sample is what is kept of a Snapshot.
+type sample struct {
+	dispatches, handled int64
+	session             string
+	backlog             int
+}
+
 // flow is whether a shard's events come and are taken.
 type flow struct {
 	mu    sync.Mutex
-	last  chiru.Snapshot
+	last  sample
 	at    time.Time // of last
 	rate  float64   // a second
 	usual float64   // rate when the last event came
@@ -50,7 +57,7 @@ func (r *run) sample(ctx context.Context) {
 func (f *flow) sample(now time.Time, n chiru.Snapshot) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	fresh := n.Dispatches - f.last.Dispatches
+	fresh := n.Dispatches - f.last.dispatches
 	if fresh < 0 || f.at.IsZero() { // a new run, or the first sample
 		fresh = n.Dispatches
 	}
@@ -66,12 +73,12 @@ func (f *flow) sample(now time.Time, n chiru.Snapshot) {
 		f.came, f.usual = now, f.rate
 	}
 	switch {
-	case n.Backlog == 0 || n.Handled != f.last.Handled || n.Session != f.last.Session:
+	case n.Backlog == 0 || n.Handled != f.last.handled || n.Session != f.last.session:
 		f.stuck = time.Time{}
-	case f.stuck.IsZero() && f.last.Backlog > 0:
+	case f.stuck.IsZero() && f.last.backlog > 0:
 		f.stuck = f.at
 	}
-	f.last, f.at = n, now
+	f.last, f.at = sample{n.Dispatches, n.Handled, n.Session, n.Backlog}, now
 }
 
 func (f *flow) rateNow() float64 {

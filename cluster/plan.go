@@ -52,7 +52,7 @@ func (r *run) stored(ctx context.Context) map[int]bool {
 	for _, s := range r.shards {
 		loads.Go(func() {
 			// A store that fails is logged by Run, which asks again.
-			got, err := store.Load(ctx, s.cfg.SessionKey())
+			got, err := store.Load(ctx, s.config().SessionKey())
 			mu.Lock()
 			defer mu.Unlock()
 			found[s.id] = err == nil && got.ID != ""

@@ -81,6 +81,7 @@ type run struct {
 	byID    map[int]*shard
 	budget  *budget
 	starts  *starts
+	gate    *gate
 
 	mu        sync.Mutex // guards what follows
 	discovery error      // the last failure, until an answer comes
@@ -112,11 +113,11 @@ func (r *run) live() error {
 	r.budget = newBudget(r, found, len(ids))
 	r.budget.load(r.ctx)
 	r.starts = newStarts(r.budget)
-	g := newGate(r)
-	g.hold(r.ctx)
+	r.gate = newGate(r)
+	r.gate.hold(r.ctx)
 	r.count, r.byID = count, make(map[int]*shard, len(ids))
 	for _, id := range ids {
-		s := newShard(r, id, count, len(ids), g)
+		s := newShard(r, id)
 		r.shards, r.byID[id] = append(r.shards, s), s
 	}
 	stored := r.stored(r.ctx)
@@ -138,7 +139,7 @@ func (r *run) live() error {
 	}
 	r.starts.begin()
 	shards.Wait()
-	g.waiting.Wait()
+	r.gate.waiting.Wait()
 	r.starts.end()
 	end()
 	others.Wait()

@@ -12,9 +12,6 @@ import (
 type shard struct {
 	r        *run
 	id       int
-	cfg      chiru.Config // but for Stats
-	filter   func(string) bool
-	observer func(chiru.IncomingEvent) bool
 	outbound chan chiru.OutgoingEvent
 	turn     chan struct{} // closed when the shard may dial
 	wake     chan struct{}
@@ -33,19 +30,25 @@ type shard struct {
 	runs   int
 }
 
-func newShard(r *run, id, count, here int, g chiru.IdentifyGate) *shard {
+func newShard(r *run, id int) *shard {
 	s := &shard{
-		r: r, id: id, cfg: r.cfg.Shard, filter: r.cfg.Shard.Filter, observer: r.cfg.Shard.Observe,
+		r: r, id: id,
 		outbound: make(chan chiru.OutgoingEvent), turn: make(chan struct{}), wake: make(chan struct{}, 1),
 		stats: new(chiru.Stats), idle: make(chan struct{}), gone: make(chan struct{}), down: time.Now(),
 	}
 	close(s.idle)
-	s.cfg.ShardID, s.cfg.ShardCount, s.cfg.Gate, s.cfg.Observe = id, count, g, s.observe
-	s.cfg.BacklogBytes = max(min(s.cfg.BacklogBytes, r.cfg.BacklogBytes/here), 1)
-	if s.filter != nil {
-		s.cfg.Filter = func(eventType string) bool { return s.wants(eventType) || s.filter(eventType) }
-	}
 	return s
+}
+
+// config is the shard's own, but for Stats.
+func (s *shard) config() chiru.Config {
+	cfg := s.r.cfg.Shard
+	cfg.ShardID, cfg.ShardCount, cfg.Gate, cfg.Observe = s.id, s.r.count, s.r.gate, s.observe
+	cfg.BacklogBytes = max(min(cfg.BacklogBytes, s.r.cfg.BacklogBytes/len(s.r.shards)), 1)
+	if cfg.Filter != nil {
+		cfg.Filter = s.passes
+	}
+	return cfg
 }
 
 // live runs the shard until ctx ends.
@@ -86,7 +89,7 @@ func (s *shard) live(ctx context.Context) {
 func (s *shard) once(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	cfg := s.cfg
+	cfg := s.config()
 	cfg.Stats = &chiru.Stats{OnState: s.changed}
 	s.mu.Lock()
 	if s.closed {
@@ -209,11 +212,12 @@ type pulse struct {
 
 // observe sees each event before inbound does, and says whether inbound wants it.
 func (s *shard) observe(event chiru.IncomingEvent) bool {
-	wanted := s.observer == nil || s.observer(event)
+	theirs := &s.r.cfg.Shard
+	wanted := theirs.Observe == nil || theirs.Observe(event)
 	switch e := event.(type) {
 	case *chiru.Dispatch:
 		s.watch(e)
-		return wanted && (s.filter == nil || !s.wants(e.Type) || s.filter(e.Type))
+		return wanted && (theirs.Filter == nil || !s.wants(e.Type) || theirs.Filter(e.Type))
 	case *chiru.Hello:
 		s.pulse.mu.Lock()
 		s.pulse.interval, s.pulse.asked = e.HeartbeatInterval, time.Time{}
@@ -242,6 +246,11 @@ func (s *shard) observe(event chiru.IncomingEvent) bool {
 	return wanted
 }
 
+// passes is Config.Filter where the caller has one: what the cluster must see passes, and observe drops it.
+func (s *shard) passes(eventType string) bool {
+	return s.wants(eventType) || s.r.cfg.Shard.Filter(eventType)
+}
+
 // wants says which dispatches the cluster itself must see.
 func (s *shard) wants(eventType string) bool {
 	switch eventType {
@@ -254,7 +263,7 @@ func (s *shard) wants(eventType string) bool {
 func (s *shard) watch(d *chiru.Dispatch) {
 	switch d.Type {
 	case "READY":
-		s.guilds.ready(d, s.cfg.Intents.Has(chiru.IntentGuilds))
+		s.guilds.ready(d, s.r.cfg.Shard.Intents.Has(chiru.IntentGuilds))
 	case "GUILD_CREATE":
 		s.guilds.create(d)
 	case "GUILD_DELETE":

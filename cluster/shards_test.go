@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -210,19 +211,55 @@ func TestHealthIsAboutDelivery(t *testing.T) {
 		if err := f.Status().Health(); err != nil {
 			t.Errorf("it reads again: health is %v", err)
 		}
-		if err := s.SetChaos("events-stop@live*1"); err != nil {
-			t.Fatal(err)
-		}
-		bad := false
-		for range 60 {
-			wait(time.Second)
-			err := f.Status().Health()
-			bad = bad || err != nil && strings.Contains(err.Error(), "no event for")
-		}
-		if !bad {
-			t.Error("events stopped, and health was good")
-		}
 	})
+}
+
+// A shard that is live and brings nothing, where it always brought something, is bad health.
+func TestShardThatFallsSilentIsBadHealth(t *testing.T) {
+	long, short := 0, 0
+	for seed := range 12 {
+		inBubble(t, func(t *testing.T) {
+			s := serve(t, gatewaytest.Config{Guilds: 4, Rate: 10})
+			f := launch(t, s, nil)
+			wait(5 * time.Minute)
+			before := len(of[*chiru.Dispatch](f))
+			if err := s.SetChaos(fmt.Sprintf("events-stop@live*1,seed=%d", seed)); err != nil {
+				t.Fatal(err)
+			}
+			bad := false
+			for range 150 {
+				wait(time.Second)
+				err := f.Status().Health()
+				if err != nil && !strings.Contains(err.Error(), "no event for") {
+					t.Errorf("seed %d: health is %v", seed, err)
+				}
+				bad = bad || err != nil
+			}
+			var gap time.Duration
+			all := of[*chiru.Dispatch](f)[before-1:]
+			for i := range all[1:] {
+				gap = max(gap, all[i+1].Received.Sub(all[i].Received))
+			}
+			switch {
+			case gap > 22*time.Second:
+				long++
+				if !bad {
+					t.Errorf("seed %d: no event for %v, and health was good", seed, gap)
+				}
+			case gap < 14*time.Second:
+				short++
+				if bad {
+					t.Errorf("seed %d: health was bad, and no more than %v without an event", seed, gap)
+				}
+			}
+			if err := f.Status().Health(); err != nil {
+				t.Errorf("seed %d: events come again, and health is %v", seed, err)
+			}
+		})
+	}
+	if long == 0 || short == 0 {
+		t.Errorf("%d long silences and %d short ones, want both", long, short)
+	}
 }
 
 // What a quiet bot gets is little, and that is no trouble.
