@@ -14,26 +14,20 @@ const (
 	barCells = 24
 )
 
-// bar shows on a terminal how many shards are up, until all are. It belongs to the goroutine that prints, and a nil one
-// shows nothing.
+// bar shows on a terminal how many shards are up, until all are; elsewhere it says in a line what they wait for. It
+// belongs to the goroutine that prints, and a nil one shows nothing.
 type bar struct {
-	w      io.Writer
+	p      *program
 	status func() cluster.Status
-	width  int
 	timer  *time.Timer
 	shown  string // what stands on the terminal's last line
+	said   string // the last line
 	over   bool
 }
 
-// newBar is nil where stderr is no terminal.
-func newBar(p *program) *bar {
-	if !p.terminalErr {
-		return &bar{over: true}
-	}
-	return &bar{w: p.stderr, width: p.columns(), timer: time.NewTimer(barEvery)}
-}
+func newBar(p *program) *bar { return &bar{p: p, timer: time.NewTimer(barEvery)} }
 
-// due is when the bar is to be drawn anew.
+// due is when to look again.
 func (b *bar) due() <-chan time.Time {
 	if b == nil || b.over {
 		return nil
@@ -42,48 +36,67 @@ func (b *bar) due() <-chan time.Time {
 }
 
 func (b *bar) draw() {
-	b.timer.Reset(barEvery)
 	st := b.status()
+	b.clear()
 	if st.Of > 0 && st.Live == len(st.Shards) {
-		b.clear()
-		b.over = true
-		b.timer.Stop()
+		b.shown, b.over = "", true
 		return
 	}
-	b.clear()
-	b.shown = cut(progress(st), b.width-1)
+	b.timer.Reset(barEvery)
+	if !b.p.terminalErr {
+		if text := obstacle(st); text != b.said {
+			b.said = text
+			if text != "" {
+				fmt.Fprintln(b.p.stderr, "chiru: "+b.p.redact(text))
+			}
+		}
+		return
+	}
+	b.shown = cut(b.p.redact(progress(st)), b.p.columns()-1)
 	b.again()
 }
 
 // clear takes the bar off the terminal, for a line of something else.
 func (b *bar) clear() {
-	if b != nil && !b.over && b.shown != "" {
-		io.WriteString(b.w, "\r\x1b[K")
+	if b != nil && b.shown != "" {
+		_, _ = io.WriteString(b.p.stderr, "\r\x1b[K")
 	}
 }
 
 // again shows the bar as it was.
 func (b *bar) again() {
-	if b != nil && !b.over && b.shown != "" {
-		io.WriteString(b.w, b.shown)
+	if b != nil && b.shown != "" {
+		_, _ = io.WriteString(b.p.stderr, b.shown)
 	}
 }
 
 // progress is how far the shards are, in one line.
 func progress(st cluster.Status) string {
+	why := obstacle(st)
 	if st.Of == 0 {
-		if st.Discovery != nil {
-			return fmt.Sprintf("the gateway is not known yet: %s; asking again in %v", oneLine(st.Discovery.Error()), brief(time.Until(st.AskAgain)))
+		if why == "" {
+			return "asking for the gateway"
 		}
-		return "asking for the gateway"
+		return why
 	}
 	full := barCells * st.Live / len(st.Shards)
 	text := fmt.Sprintf("[%s%s] %d of %d shards", strings.Repeat("#", full), strings.Repeat(".", barCells-full), st.Live, len(st.Shards))
 	if st.Left > 0 {
 		text += fmt.Sprintf(", %v left", st.Left.Round(time.Second))
 	}
-	if !st.Budget.ClosedUntil.IsZero() {
-		text += ": " + st.Budget.Why
+	if why != "" {
+		text += ": " + why
 	}
 	return text
+}
+
+// obstacle is what keeps shards from coming up, empty if it is only their turn.
+func obstacle(st cluster.Status) string {
+	switch {
+	case st.Discovery != nil:
+		return fmt.Sprintf("%s; asking again at %s", oneLine(st.Discovery.Error()), st.AskAgain.Local().Format(time.TimeOnly))
+	case !st.Budget.ClosedUntil.IsZero():
+		return fmt.Sprintf("%s; new sessions begin again at %s", st.Budget.Why, st.Budget.ClosedUntil.Local().Format(time.DateTime))
+	}
+	return ""
 }

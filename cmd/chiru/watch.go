@@ -94,20 +94,20 @@ func (w *watch) follow(ctx context.Context, run func(context.Context, chan<- chi
 }
 
 // total adds up what all shards do.
-type total struct{ dispatches, connections, skipped atomic.Int64 }
+type total struct{ dispatches, losses atomic.Int64 }
 
 func (t *total) count(event chiru.IncomingEvent) bool {
 	switch event.(type) {
 	case *chiru.Dispatch:
 		t.dispatches.Add(1)
 	case *chiru.Disconnected:
-		t.connections.Add(1)
+		t.losses.Add(1)
 	}
 	return true
 }
 
 func (t *total) snapshot() chiru.Snapshot {
-	return chiru.Snapshot{Dispatches: t.dispatches.Load(), Connections: t.connections.Load() + 1}
+	return chiru.Snapshot{Dispatches: t.dispatches.Load(), Connections: t.losses.Load() + 1}
 }
 
 // print is the one that writes, so the bar needs no lock.
