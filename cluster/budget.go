@@ -218,7 +218,6 @@ func (b *budget) begun(shard int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.out--
-	b.breaker.had[shard] = true
 	b.identified[shard%b.buckets] = time.Now()
 	b.count()
 }
@@ -228,5 +227,6 @@ func (b *budget) ended(shard int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.breaker.ended(time.Now(), shard)
+	b.count()
 	b.tell()
 }

@@ -66,7 +66,7 @@ func TestProcessRestartedInALoopSpendsNoIdentifyBeyondTheFloor(t *testing.T) {
 			s := serve(t, gatewaytest.Config{Shards: 4, MaxConcurrency: 4, SessionLimit: 30, Record: 1 << 16})
 			for range 50 {
 				f := launch(t, s, func(cfg *cluster.Config) { cfg.Floor, cfg.Budget = 5, store })
-				wait(10 * time.Second)
+				wait(5 * time.Minute) // slow enough to be no burst
 				f.stop()
 			}
 			if n := len(identifies(s)); n != 25 {
@@ -75,7 +75,7 @@ func TestProcessRestartedInALoopSpendsNoIdentifyBeyondTheFloor(t *testing.T) {
 			f := launch(t, s, func(cfg *cluster.Config) { cfg.Floor, cfg.Budget = 5, store })
 			wait(time.Minute)
 			st := f.Status()
-			reset := 24*time.Hour - 50*10*time.Second - time.Minute
+			reset := 24*time.Hour - 50*5*time.Minute - time.Minute
 			if st.Live != 0 || st.Budget.Left != 5 || st.Budget.Floor != 5 || st.Budget.Total != 30 || st.Budget.Why == "" ||
 				st.Budget.ClosedUntil.Sub(st.At).Round(time.Second) != reset {
 				t.Errorf("live %d, budget %+v, open in %v; want none live, 5 left, and open in %v", st.Live, st.Budget, st.Budget.ClosedUntil.Sub(st.At), reset)
@@ -300,6 +300,39 @@ func TestBurstOfNewSessionsTripsTheBreakerBeforeTheBudgetIsGone(t *testing.T) {
 		}
 		rule.Drop()
 		wait(2 * time.Hour)
+		f.mustBeLive(shards)
+	})
+}
+
+// A process without sessions that a supervisor starts again and again is a burst too.
+func TestBurstOverManyProcessesTripsTheBreaker(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const shards = 10
+		s := serve(t, gatewaytest.Config{Shards: shards, MaxConcurrency: shards, Record: 1 << 16})
+		n := new(note)
+		start := func() *fleet {
+			return launch(t, s, func(cfg *cluster.Config) { cfg.Budget = n })
+		}
+		for range 3 * 60 * 2 {
+			f := start()
+			wait(30 * time.Second)
+			f.stop()
+		}
+		if got := len(identifies(s)); got > 2*shards+5+3*12 || got < 2*shards+5 {
+			t.Errorf("%d identifies in three hours, want %d in the burst and then a probe in 5 min at most", got, 2*shards+5)
+		}
+		var l map[string]any
+		if err := json.Unmarshal(n.text, &l); err != nil {
+			t.Fatal(err)
+		}
+		l["breaker"].(map[string]any)["until"] = "2999-01-01T00:00:00Z" // a clock has jumped
+		n.text = []byte(jsonOf(t, l))
+		f := start()
+		wait(time.Minute)
+		if left := time.Until(f.Status().Budget.ClosedUntil).Round(time.Minute); left != 59*time.Minute {
+			t.Errorf("closed for %v more, want an hour at most", left)
+		}
+		wait(time.Hour + 10*time.Minute) // then a probe, which lasts
 		f.mustBeLive(shards)
 	})
 }

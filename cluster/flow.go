@@ -12,9 +12,10 @@ import (
 const (
 	sampleEvery = 5 * time.Second
 	rateSpan    = time.Minute
-	// A shard is silent if so many events should have come by its usual rate, and none has.
-	silentAfter = 20
-	silentLeast = 15 * time.Second
+	// How long what came counts for what should come.
+	usualSpan = 10 * time.Minute
+	// A shard is silent if, by what has come in usualSpan, so long a silence has a chance below one in silentOdds.
+	silentOdds = 10_000
 )
 
 // sample is what is kept of a Snapshot.
@@ -26,13 +27,16 @@ type sample struct {
 
 // flow is whether a shard's events come and are taken.
 type flow struct {
-	mu    sync.Mutex
-	last  sample
-	at    time.Time // of last
-	rate  float64   // a second
-	usual float64   // rate when the last event came
-	came  time.Time // the last event, to a sample's precision
-	stuck time.Time // since when events wait and none is taken; zero if not so
+	mu   sync.Mutex
+	last sample
+	at   time.Time // of last
+	rate float64   // a second
+
+	// Samples while live, and those of them that found an event, as far as they still count.
+	samples, lively float64
+	silent          int       // samples since the last event
+	came            time.Time // the last event, to a sample's precision
+	stuck           time.Time // since when events wait and none is taken; zero if not so
 }
 
 // sample looks at all shards again and again, until ctx ends.
@@ -58,19 +62,22 @@ func (f *flow) sample(now time.Time, n chiru.Snapshot) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	fresh := n.Dispatches - f.last.dispatches
-	if fresh < 0 || f.at.IsZero() { // a new run, or the first sample
+	if fresh < 0 { // a new run
 		fresh = n.Dispatches
 	}
-	span := sampleEvery
-	if !f.at.IsZero() {
-		span = now.Sub(f.at)
+	f.rate += (1 - math.Exp(-sampleEvery.Seconds()/rateSpan.Seconds())) * (float64(fresh)/sampleEvery.Seconds() - f.rate)
+	if n.State == "live" {
+		forget := math.Exp(-sampleEvery.Seconds() / usualSpan.Seconds())
+		f.samples, f.lively = f.samples*forget+1, f.lively*forget
 	}
-	if span > 0 {
-		weight := 1 - math.Exp(-span.Seconds()/rateSpan.Seconds())
-		f.rate += weight * (float64(fresh)/span.Seconds() - f.rate)
-	}
-	if fresh > 0 || n.State != "live" {
-		f.came, f.usual = now, f.rate
+	switch {
+	case fresh > 0:
+		f.lively++
+		f.silent, f.came = 0, now
+	case n.State == "live":
+		f.silent++
+	default:
+		f.silent = 0
 	}
 	switch {
 	case n.Backlog == 0 || n.Handled != f.last.handled || n.Session != f.last.session:
@@ -87,12 +94,15 @@ func (f *flow) rateNow() float64 {
 	return f.rate
 }
 
-// stopped says since when the consumer takes nothing, and since when nothing comes though it should.
-func (f *flow) stopped(now time.Time) (stuck, silent time.Time, usual float64) {
+// stopped says since when the consumer takes nothing, and since when nothing comes though it should; and how many of a
+// hundred samples found an event.
+func (f *flow) stopped() (stuck, silent time.Time, usual int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if quiet := now.Sub(f.came); !f.came.IsZero() && quiet >= silentLeast && quiet.Seconds()*f.usual >= silentAfter {
+	// Two samples more, or a few would say too much.
+	chance := f.lively / (f.samples + 2)
+	if -math.Log(1-chance)*float64(f.silent) > math.Log(silentOdds) {
 		silent = f.came
 	}
-	return f.stuck, silent, f.usual
+	return f.stuck, silent, int(100 * chance)
 }

@@ -34,6 +34,7 @@ type ledger struct {
 	// Buckets is max_concurrency; Identified is when each bucket last had an IDENTIFY, unless that is long ago.
 	Buckets    int               `json:"buckets"`
 	Identified map[int]time.Time `json:"identified,omitempty"`
+	Breaker    breakerNote       `json:"breaker"`
 }
 
 // bot names the bot without naming its token.
@@ -67,6 +68,7 @@ func (b *budget) load(ctx context.Context) {
 		return
 	}
 	b.remember(now, l)
+	b.breaker.remember(now, l.Breaker)
 	if !l.ResetAt.After(now) {
 		return
 	}
@@ -131,7 +133,7 @@ func (b *budget) keep(ctx context.Context) {
 func (b *budget) write() {
 	b.mu.Lock()
 	version := b.version
-	l := ledger{ledgerVersion, b.bot(), b.total, b.left, b.resetAt.UTC().Round(0), b.buckets, map[int]time.Time{}}
+	l := ledger{ledgerVersion, b.bot(), b.total, b.left, b.resetAt.UTC().Round(0), b.buckets, map[int]time.Time{}, b.breaker.note(time.Now())}
 	for bucket, at := range b.identified {
 		if time.Since(at) < 2*identifySpacing {
 			l.Identified[bucket] = at.UTC().Round(0)

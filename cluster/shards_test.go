@@ -241,7 +241,7 @@ func TestShardThatFallsSilentIsBadHealth(t *testing.T) {
 				gap = max(gap, all[i+1].Received.Sub(all[i].Received))
 			}
 			switch {
-			case gap > 22*time.Second:
+			case gap > 32*time.Second:
 				long++
 				if !bad {
 					t.Errorf("seed %d: no event for %v, and health was good", seed, gap)
@@ -265,11 +265,10 @@ func TestShardThatFallsSilentIsBadHealth(t *testing.T) {
 // What a quiet bot gets is little, and that is no trouble.
 func TestQuietShardIsInGoodHealth(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		s := serve(t, gatewaytest.Config{Shards: 2, MaxConcurrency: 2, Guilds: 4, Rate: 0.05})
+		s := serve(t, gatewaytest.Config{Shards: 2, MaxConcurrency: 2, Guilds: 400, Rate: 0.05})
 		f := launch(t, s, nil)
-		wait(time.Minute)
-		for range 24 * 60 {
-			wait(time.Minute)
+		for range 24 * 60 * 6 { // the first of them just after hundreds of GUILD_CREATEs
+			wait(10 * time.Second)
 			if err := f.Status().Health(); err != nil {
 				t.Fatalf("health is %v", err)
 			}

@@ -67,14 +67,14 @@ func (s *shard) diagnose(st *ShardStatus, now time.Time) {
 }
 
 func (s *shard) diagnoseLive(st *ShardStatus, now time.Time) {
-	stuck, silent, usual := s.flow.stopped(now)
+	stuck, silent, usual := s.flow.stopped()
 	switch {
 	case !stuck.IsZero():
 		st.Trouble, st.Next = fmt.Sprintf("%d events wait for inbound, and none has been taken for %v", st.Backlog, now.Sub(stuck).Round(time.Second)), nextConsumer
 	case st.Stalled:
 		st.Trouble, st.Next = "the backlog is full: the socket is not read", nextConsumer
 	case !silent.IsZero():
-		st.Trouble, st.Next = fmt.Sprintf("no event for %v, where %.1f a second came", now.Sub(silent).Round(time.Second), usual), nextDiscord
+		st.Trouble, st.Next = fmt.Sprintf("no event for %v, where %d of 100 spans of %v brought some", now.Sub(silent).Round(time.Second), usual, sampleEvery), nextDiscord
 	}
 	s.unacknowledged(st, now)
 }
