@@ -38,6 +38,7 @@ var layers = map[string]layer{
 	"gatewaytest":      {outside: []string{"github.com/klauspost/compress"}}, // nothing of the client, not even its WebSocket library
 	"cmd/chiru":        {own: []string{".", "cluster", "gatewaytest", "sessions"}, outside: []string{"github.com/spf13/cobra"}},
 	"simulation":       {}, // tests only
+	"examples/cluster": {own: []string{".", "cluster", "sessions"}},
 	"examples/minimal": {own: []string{"."}},
 	"mutants":          {},
 }

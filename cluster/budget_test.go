@@ -134,12 +134,14 @@ func TestCountsThatCannotBeMeantStopNobody(t *testing.T) {
 		change func(l map[string]any)
 		closed time.Duration
 	}{
-		"as saved":        {func(l map[string]any) {}, 24 * time.Hour},
-		"a year ahead":    {func(l map[string]any) { l["reset_at"] = time.Now().Add(365 * 24 * time.Hour) }, 24 * time.Hour},
-		"yesterday's":     {func(l map[string]any) { l["reset_at"] = time.Now().Add(-time.Second) }, 0},
-		"of another bot":  {func(l map[string]any) { l["bot"] = "0123" }, 0},
-		"of version 2":    {func(l map[string]any) { l["version"] = 2 }, 0},
-		"not of its type": {func(l map[string]any) { l["left"] = "none" }, 0},
+		"as saved":                       {func(l map[string]any) {}, 24 * time.Hour},
+		"a year ahead":                   {func(l map[string]any) { l["reset_at"] = time.Now().Add(365 * 24 * time.Hour) }, 24 * time.Hour},
+		"yesterday's":                    {func(l map[string]any) { l["reset_at"] = time.Now().Add(-time.Second) }, 0},
+		"of a day that ends just before": {func(l map[string]any) { l["reset_at"] = time.Now().Add(24*time.Hour - 4*time.Minute) }, 24 * time.Hour},
+		"of the day before":              {func(l map[string]any) { l["reset_at"] = time.Now().Add(24*time.Hour - 6*time.Minute) }, 0},
+		"of another bot":                 {func(l map[string]any) { l["bot"] = "0123" }, 0},
+		"of version 2":                   {func(l map[string]any) { l["version"] = 2 }, 0},
+		"not of its type":                {func(l map[string]any) { l["left"] = "none" }, 0},
 	} {
 		inBubble(t, func(t *testing.T) {
 			s := serve(t, gatewaytest.Config{})

@@ -170,7 +170,7 @@ func TestConfigThatCannotWorkIsRefused(t *testing.T) {
 		"Intents":       func(cfg *cluster.Config) { cfg.Shard.Intents = chiru.IntentsNone | chiru.IntentGuilds },
 		"Shard.ShardID": func(cfg *cluster.Config) { cfg.Shard.ShardCount = 2 },
 		"Shard.Stats":   func(cfg *cluster.Config) { cfg.Shard.Stats = new(chiru.Stats) },
-		"Shards":        func(cfg *cluster.Config) { cfg.Shards = -1 },
+		"Shards":        func(cfg *cluster.Config) { cfg.Shards = 1<<20 + 1 },
 		"Only":          func(cfg *cluster.Config) { cfg.Shards, cfg.Only = 4, []int{4} },
 		"BacklogBytes":  func(cfg *cluster.Config) { cfg.BacklogBytes = -1 },
 		"api":           func(cfg *cluster.Config) { cfg.API = "gopher://x" },
