@@ -51,11 +51,13 @@ func (r *run) stored(ctx context.Context) map[int]bool {
 	var loads sync.WaitGroup
 	for _, s := range r.shards {
 		loads.Go(func() {
-			// A store that fails is logged by Run, which asks again.
+			// A store that fails is logged by chiru.Run, which asks again.
 			got, err := store.Load(ctx, s.config().SessionKey())
 			mu.Lock()
 			defer mu.Unlock()
-			found[s.id] = err == nil && got.ID != ""
+			if err == nil && got.ID != "" {
+				found[s.id] = true
+			}
 		})
 	}
 	loads.Wait()

@@ -75,6 +75,9 @@ func TestStartSaysWhoWaitsForItsTurnAndHowLong(t *testing.T) {
 			if shard.State != want || (shard.Trouble == "") != (want == "live") {
 				t.Errorf("shard %d is %s: %q; want %s", shard.Shard, shard.State, shard.Trouble, want)
 			}
+			if until := shard.Until.Sub(st.At).Round(100 * time.Millisecond); want == "awaitSlot" && until != 4200*time.Millisecond {
+				t.Errorf("shard %d waits for %v, want the rest of the pause, 4.2s", shard.Shard, until)
+			}
 		}
 		if st.Health() != nil {
 			t.Errorf("a start under way is bad health: %v", st.Health())

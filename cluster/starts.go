@@ -129,3 +129,14 @@ func (s *starts) left(now time.Time) (shards int, took time.Duration) {
 	}
 	return shards, took
 }
+
+// free is when the pause of a shard's bucket is over, the zero time if none is on.
+func (s *starts) free(shard int, now time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sent := s.lines[shard%len(s.lines)].sent
+	if until := sent.Add(identifySpacing); !sent.IsZero() && until.After(now) {
+		return until
+	}
+	return time.Time{}
+}

@@ -18,7 +18,7 @@ const (
 	nextRestart   = "RestartShard"
 	nextTurn      = "it dials when its turn has come"
 	nextReconnect = "the connection is given up, and the session resumed on another"
-	nextAgain     = "it asks the gate again"
+	nextAgain     = "it begins a session, unless another of its bucket comes first"
 	nextDiscord   = "Discord begins the session"
 	nextConsumer  = "whoever reads inbound takes events"
 )
@@ -48,7 +48,11 @@ func (s *shard) diagnose(st *ShardStatus, now time.Time) {
 	case "awaitHello":
 		set("waits for Hello", st.Since.Add(helloWait), nextReconnect)
 	case "awaitSlot":
-		set("waits for the identify gate", s.r.budget.waitsUntil(s.id), nextAgain)
+		until := s.r.budget.waitsUntil(s.id)
+		if until.IsZero() {
+			until = s.r.starts.free(s.id, now)
+		}
+		set("waits for the identify gate", until, nextAgain)
 		if why := s.r.budget.status().Why; why != "" {
 			st.Trouble += ": " + why
 		}
@@ -95,7 +99,7 @@ func (s *shard) unacknowledged(st *ShardStatus, now time.Time) {
 	}
 }
 
-// waitsUntil is when a shard that waits at the gate may be through; zero if only its bucket's pause is in the way.
+// waitsUntil is when the budget may let a shard through that waits for it; zero if the shard does not.
 func (b *budget) waitsUntil(shard int) time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
