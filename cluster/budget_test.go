@@ -22,6 +22,7 @@ type note struct {
 	saves int
 	fails error
 	hangs bool
+	takes time.Duration
 }
 
 func (n *note) Load(ctx context.Context) ([]byte, error) {
@@ -38,6 +39,7 @@ func (n *note) Save(ctx context.Context, text []byte) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	time.Sleep(n.takes) // in fake time
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.saves++
@@ -99,11 +101,7 @@ func TestCountOfTheProcessBeforeOutlivesAnAPIThatLagsBehind(t *testing.T) {
 		s := serve(t, gatewaytest.Config{Shards: 2, MaxConcurrency: 2, SessionLimit: 10})
 		began := time.Now()
 		a, client := asking(s)
-		a.answer = func(int64) *http.Response {
-			text := `{"url":"` + s.URL() + `","shards":2,"session_start_limit":{"total":10,"remaining":10,"reset_after":` +
-				string(json.Number(jsonOf(t, (24*time.Hour-time.Since(began)).Milliseconds()))) + `,"max_concurrency":2}}`
-			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(text))}
-		}
+		a.answer = lagging(t, s, began)
 		n := new(note)
 		for range 20 {
 			f := launch(t, s, func(cfg *cluster.Config) { cfg.Floor, cfg.Budget, cfg.Shard.HTTPClient = 3, n, client })
@@ -115,6 +113,69 @@ func TestCountOfTheProcessBeforeOutlivesAnAPIThatLagsBehind(t *testing.T) {
 		}
 		if n.left(t) != 3 {
 			t.Errorf("the count says %d are left, want 3", n.left(t))
+		}
+	})
+}
+
+// lagging is an API that goes on saying what was left at the beginning.
+func lagging(t *testing.T, s *gatewaytest.Server, began time.Time) func(int64) *http.Response {
+	return func(int64) *http.Response {
+		text := `{"url":"` + s.URL() + `","shards":2,"session_start_limit":{"total":10,"remaining":10,"reset_after":` +
+			jsonOf(t, (24*time.Hour-time.Since(began)).Milliseconds()) + `,"max_concurrency":2}}`
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(text))}
+	}
+}
+
+func TestOwnCountOutlivesAnAPIThatLagsBehind(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{Shards: 2, MaxConcurrency: 2, SessionLimit: 10})
+		a, client := asking(s)
+		a.answer = lagging(t, s, time.Now())
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Floor, cfg.Shard.HTTPClient = 3, client })
+		for range 20 {
+			wait(10 * time.Minute)
+			for _, c := range s.Conns() {
+				if c.SessionID() != "" {
+					c.Close(4009, "")
+				}
+			}
+		}
+		if got := len(identifies(s)); got != 7 || a.n.Load() < 4 {
+			t.Errorf("%d identifies after %d answers, want 7 of 10", got, a.n.Load())
+		}
+		if left := f.Status().Budget.Left; left != 3 {
+			t.Errorf("%d are left, want 3", left)
+		}
+	})
+}
+
+// A new day begins while one shard has taken an identify and waits for its bucket: the API does not know of it yet.
+func TestIdentifyOnItsWayCountsOfTheNewDay(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{Shards: 3, MaxConcurrency: 1, SessionLimit: 100, Record: 1 << 16})
+		f := launch(t, s, nil)
+		wait(24*time.Hour - 4*time.Second)
+		f.mustBeLive(3)
+		lose := func(shards ...int) {
+			for _, id := range shards {
+				for _, c := range s.Conns() {
+					if c.Shard() == id {
+						c.Close(4009, "")
+					}
+				}
+			}
+		}
+		lose(0)
+		wait(2 * time.Second)
+		lose(1)
+		wait(2*time.Second + time.Millisecond) // the day is over, and shard 1 waits
+		if f.states()["awaitSlot"] != 1 {
+			t.Fatalf("%v, want one at the gate", f.states())
+		}
+		lose(2)
+		wait(2 * time.Second)
+		if left := f.Status().Budget.Left; left != 98 {
+			t.Errorf("%d are left of the new day's 100, want 98 with one on its way and one more", left)
 		}
 	})
 }
@@ -174,15 +235,17 @@ func TestCountsThatCannotBeMeantStopNobody(t *testing.T) {
 func TestAnIdentifyIsWrittenDownBeforeItIsSent(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := serve(t, gatewaytest.Config{Shards: 2})
-		n := new(note)
+		n := &note{takes: time.Second}
+		want := 1000
 		s.On(2, func(c *gatewaytest.Conn, _ json.RawMessage) {
-			if left := n.left(t); left > 999 {
-				t.Errorf("at an IDENTIFY the count says %d of 1000 are left", left)
+			want--
+			if left := n.left(t); left != want {
+				t.Errorf("at an IDENTIFY the count says %d of 1000 are left, want %d", left, want)
 			}
 			c.Default()
 		}).Keep()
 		f := launch(t, s, func(cfg *cluster.Config) { cfg.Budget = n })
-		wait(10 * time.Second)
+		wait(15 * time.Second)
 		f.mustBeLive(2)
 		if n.left(t) != 998 {
 			t.Errorf("the count says %d are left, want 998", n.left(t))
