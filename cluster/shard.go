@@ -207,7 +207,6 @@ type pulse struct {
 	mu       sync.Mutex
 	interval time.Duration
 	asked    time.Time // the oldest beat that is not acknowledged; zero if all are
-	beats    int
 }
 
 // observe sees each event before inbound does, and says whether inbound wants it.

@@ -296,6 +296,9 @@ func simulateCluster(t *testing.T, seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 0x68657264))
 		const shards = 64
 		p := plan{seed: seed, shards: shards, lasts: 2 * time.Hour, rerun: fmt.Sprintf("-run TestCluster -seeds %d", seed)}
+		if raceDetector {
+			p.lasts = 20 * time.Minute
+		}
 		p.server = gatewaytest.Config{
 			Seed: seed, Guilds: 2 * shards, Members: 3, Shards: shards, Rate: 8, Mix: "quiet",
 			MaxConcurrency: 1 + rng.IntN(16), SessionLimit: 250 + rng.IntN(750), Record: 1 << 14, ShuffleChunks: true,
