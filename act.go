@@ -140,6 +140,12 @@ func (s *shard) lose(now time.Time, e session.Effects, item *received) {
 func (s *shard) dispatch(e session.Effects, item *received) {
 	at := mark{s.m.Generation(), s.m.Session().Seq}
 	d := item.dispatch
+	if d != nil {
+		d.SessionID = s.m.Session().ID
+		if !s.observed(d) && d.Type != "READY" && d.Type != "RESUMED" {
+			d = nil
+		}
+	}
 	s.cfg.Stats.update(func(n *Snapshot) {
 		n.Dispatches++
 		if d == nil {
@@ -148,7 +154,6 @@ func (s *shard) dispatch(e session.Effects, item *received) {
 	})
 	switch {
 	case d != nil:
-		d.SessionID = s.m.Session().ID
 		s.queue(d, len(d.Body), at)
 	case s.backlog.n > 0:
 		s.backlog.cover(at)
@@ -165,6 +170,7 @@ func (s *shard) queue(event IncomingEvent, size int, at mark) {
 // void hands over a voidable event if somebody is there for it. It never overtakes an older dispatch,
 // so what waits and can go goes first.
 func (s *shard) void(event IncomingEvent) {
+	s.observed(event)
 	for ready := true; ready; {
 		next := event
 		if s.backlog.n > 0 {
@@ -191,7 +197,14 @@ func (s *shard) reject(event OutgoingEvent, err error) {
 	if s.backlog.n > 0 {
 		at = s.backlog.lastMark()
 	}
-	s.queue(&CommandRejected{source{s.cfg.ShardID}, event, err}, 0, at)
+	rejected := &CommandRejected{source{s.cfg.ShardID}, event, err}
+	s.observed(rejected)
+	s.queue(rejected, 0, at)
+}
+
+// observed shows an event to Config.Observe, and says whether it is wanted.
+func (s *shard) observed(event IncomingEvent) bool {
+	return s.cfg.Observe == nil || s.cfg.Observe(event)
 }
 
 func (s *shard) showState(now time.Time) {

@@ -20,7 +20,7 @@ func TestFilteredDispatchAllocatesNothingAndADeliveredOneTwice(t *testing.T) {
 			s := anyShard(t, nil)
 			s.cfg.Filter = c.filter
 			now := time.Now()
-			s.m.Start()
+			s.m.Start(time.Now())
 			s.m.Opened(now)
 			s.m.Receive(now, session.Message{Op: session.OpHello, Interval: time.Minute})
 			r := reader{cfg: s.cfg, addr: s.addr, names: map[string]string{}}

@@ -144,6 +144,7 @@ type constants struct {
 var folders = map[string]string{
 	"chiru": ".", "session": "internal/session", "inflate": "internal/inflate", "envelope": "internal/envelope",
 	"sessions": "sessions", "cmd/chiru": "cmd/chiru", "gatewaytest": "gatewaytest",
+	"cluster": "cluster",
 }
 
 func constantsOf(t *testing.T, name string) *constants {

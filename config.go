@@ -120,6 +120,10 @@ type Config struct {
 	// Filter says which dispatches are wanted; default all. The others are dropped before anything of
 	// them is copied. READY and RESUMED always pass. It is called from one goroutine at a time and must not block.
 	Filter func(eventType string) bool
+	// Observe sees each event before it waits for inbound, voidable ones also when nobody is ready for them. It is called
+	// from one goroutine at a time, must not block, and must not keep or change a Body. A dispatch for which it returns
+	// false is dropped as Filter's are; READY and RESUMED always pass. Default none.
+	Observe func(IncomingEvent) bool
 	// Logger gets connects, losses and oddities; default none. The token is in no record.
 	Logger *slog.Logger
 

@@ -34,9 +34,11 @@ var layers = map[string]layer{
 		outside: []string{"github.com/coder/websocket", "github.com/go-json-experiment/json"},
 	},
 	"sessions":         {own: []string{"."}},
+	"cluster":          {own: []string{"."}},
 	"gatewaytest":      {outside: []string{"github.com/klauspost/compress"}}, // nothing of the client, not even its WebSocket library
-	"cmd/chiru":        {own: []string{".", "gatewaytest", "sessions"}, outside: []string{"github.com/spf13/cobra"}},
+	"cmd/chiru":        {own: []string{".", "cluster", "gatewaytest", "sessions"}, outside: []string{"github.com/spf13/cobra"}},
 	"simulation":       {}, // tests only
+	"examples/cluster": {own: []string{".", "cluster", "sessions"}},
 	"examples/minimal": {own: []string{"."}},
 	"mutants":          {},
 }

@@ -207,7 +207,7 @@ func TestHeartbeatIsWrittenBeforeALoginAndALoginBeforeACommand(t *testing.T) {
 	s := anyShard(t, make(chan IncomingEvent))
 	s.conn = &conn{isOpen: true}
 	now := time.Now()
-	for _, e := range []session.Effects{s.m.Start(), s.m.Opened(now),
+	for _, e := range []session.Effects{s.m.Start(time.Now()), s.m.Opened(now),
 		s.m.Receive(now, session.Message{Op: session.OpHello, Interval: time.Minute}),
 		s.m.Receive(now, session.Message{Type: "RESUMED", Seq: 1})} {
 		if e.Broken != "" {
@@ -246,6 +246,18 @@ func TestWritersLastWordSettlesACommandCaughtByABreak(t *testing.T) {
 type countedPermit int
 
 func (p *countedPermit) Sent() { *p++ }
+
+// The same when the shard is stopped.
+func TestPermitOfAnIdentifyThatTheWriterHadIsSpentByAStop(t *testing.T) {
+	for writing, want := range map[kind]countedPermit{theLogin: 1, theBeat: 0, nothing: 0} {
+		s := anyShard(t, make(chan IncomingEvent))
+		var permit countedPermit
+		s.pass, s.leaveQueue, s.login, s.writing = &permit, func() {}, session.SendIdentify, writing
+		if err := s.finish(errors.New("stop"), true); permit != want || s.pass != nil {
+			t.Errorf("with %d in the writer's hands: sent %d times, %v; want %d", writing, permit, err, want)
+		}
+	}
+}
 
 // Discord may have got an IDENTIFY that the writer had when the connection broke.
 func TestPermitOfAnIdentifyThatTheWriterHadIsSpentByABreak(t *testing.T) {

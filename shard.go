@@ -63,7 +63,8 @@ type blame struct {
 
 // run is the shard goroutine. An arm that a rule forbids is a nil channel.
 func (s *shard) run(ctx context.Context) error {
-	s.act(time.Now(), s.m.Start(), nil)
+	began := time.Now()
+	s.act(began, s.m.Start(began), nil)
 	for s.err == nil {
 		// Select picks at random among what is ready. The end comes first, then what the clock asks
 		// for, heartbeats above all.
@@ -285,6 +286,9 @@ func (s *shard) finish(err error, stopped bool) error {
 	code := session.CloseKeep
 	if stopped {
 		code = s.m.Stop(keep).Close
+	}
+	if s.writing == theLogin && s.pass != nil {
+		s.pass.Sent() // it may have got there
 	}
 	s.giveUpPermit()
 	if s.conn != nil {

@@ -7,6 +7,9 @@ import (
 
 // Stats counts what one Run does. Give Config a pointer to one; any goroutine may take a Snapshot at any time.
 type Stats struct {
+	// OnState, if set before Run, is called after each change of State, by the goroutine of Run. It must not block.
+	OnState func(Snapshot)
+
 	mu  sync.Mutex
 	now Snapshot
 }
@@ -60,6 +63,15 @@ func (s *Stats) Snapshot() Snapshot {
 
 func (s *Stats) update(f func(*Snapshot)) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	was := s.now.State
 	f(&s.now)
+	changed := s.OnState != nil && s.now.State != was
+	var now Snapshot
+	if changed {
+		now = s.now
+	}
+	s.mu.Unlock()
+	if changed {
+		s.OnState(now)
+	}
 }

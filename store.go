@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 )
 
 // SessionStore keeps sessions while no process runs, so that the next one resumes them instead of
@@ -40,6 +41,13 @@ type Session struct {
 	ShardCount   int    `json:"shard_count"`
 	Intents      uint64 `json:"intents"`
 	Capabilities int    `json:"capabilities"`
+}
+
+// SessionKey is that of the session of a Run with this Config.
+func (c Config) SessionKey() SessionKey {
+	c.Token = strings.TrimPrefix(c.Token, "Bot ")
+	c.ShardCount = orDefault(c.ShardCount, 1)
+	return c.sessionKey()
 }
 
 // hashToken names a bot without naming its token. The prefix keeps the hash from being of use elsewhere.

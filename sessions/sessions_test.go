@@ -166,3 +166,36 @@ func TestFailedSaveLeavesTheOldSessionAndNoOtherFile(t *testing.T) {
 		t.Errorf("got %+v, %v; want the old session", got, err)
 	}
 }
+
+func TestFileKeepsOneTextWholeOrNotAtAll(t *testing.T) {
+	file := sessions.File{Path: filepath.Join(t.TempDir(), "a", "budget.json")}
+	if text, err := file.Load(t.Context()); text != nil || err != nil {
+		t.Fatalf("no file: got %q, %v; want none", text, err)
+	}
+	for _, text := range []string{"the first", "second"} {
+		if err := file.Save(t.Context(), []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := file.Load(t.Context()); string(got) != text || err != nil {
+			t.Errorf("got %q, %v; want %q", got, err, text)
+		}
+	}
+	if runtime.GOOS != "windows" {
+		for path, want := range map[string]os.FileMode{file.Path: 0o600, filepath.Dir(file.Path): 0o700} {
+			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
+				t.Errorf("%s: %v, %v; want %v", path, info.Mode(), err, want)
+			}
+		}
+	}
+	if entries, err := os.ReadDir(filepath.Dir(file.Path)); err != nil || len(entries) != 1 {
+		t.Errorf("the folder has %d files, %v; want one", len(entries), err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := file.Load(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("Load with an ended context: %v", err)
+	}
+	if err := file.Save(ended, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("Save with an ended context: %v", err)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/chiru-go/chiru"
+	"github.com/chiru-go/chiru/cluster"
 )
 
 const (
@@ -58,8 +59,15 @@ func explain(err error) error {
 	if _, ok := errors.AsType[*failure](err); ok {
 		return err
 	}
+	if discovery, ok := errors.AsType[*cluster.DiscoveryError](err); ok {
+		err = discovery.Err // its hint is for who writes Go
+	}
 	if closed, ok := errors.AsType[*chiru.CloseError](err); ok {
-		return explainClose(closed)
+		f := explainClose(closed)
+		if _, all := errors.AsType[*cluster.ShardError](err); all && (closed.Code == chiru.CloseInvalidShard || closed.Code == chiru.CloseShardingRequired) {
+			f.hint = "--shards auto takes as many as Discord wants: a shard may hold 2500 guilds, and a large bot's number is a multiple of an assigned one"
+		}
+		return f
 	}
 	if refused, ok := errors.AsType[*chiru.UpgradeError](err); ok {
 		return explainRefusal(refused)
@@ -74,7 +82,7 @@ func explain(err error) error {
 	return f
 }
 
-func explainClose(e *chiru.CloseError) error {
+func explainClose(e *chiru.CloseError) *failure {
 	f := failed("discord closed the connection for good: %d %s", int(e.Code), e.Code)
 	if e.Reason != "" {
 		f.text += fmt.Sprintf(" (%q)", e.Reason)

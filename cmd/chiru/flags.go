@@ -47,6 +47,20 @@ func parsePlace(text string) (place, error) {
 	return place{id, count}, nil
 }
 
+// allShards stands for as many shards as Discord recommends.
+const allShards = -1
+
+func parseShards(text string) (int, error) {
+	if text == "auto" {
+		return allShards, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, errors.New("must be auto, or a number, 1 or more")
+	}
+	return n, nil
+}
+
 // parseTypes reads names of dispatches. Discord may add some, so any name is allowed that could be one.
 func parseTypes(text string) (map[string]bool, error) {
 	types := map[string]bool{}

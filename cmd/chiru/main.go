@@ -26,7 +26,7 @@ func main() {
 		<-signals
 		os.Exit(exitFailed) // not by the default action: a shell may have made that "ignore"
 	}()
-	p := &program{stdout: os.Stdout, stderr: os.Stderr, env: os.Getenv, terminal: isTerminal(os.Stdout)}
+	p := &program{stdout: os.Stdout, stderr: os.Stderr, env: os.Getenv, terminal: isTerminal(os.Stdout), terminalErr: isTerminal(os.Stderr)}
 	os.Exit(p.run(ctx, os.Args[1:]))
 }
 
@@ -35,6 +35,7 @@ type program struct {
 	stdout, stderr io.Writer
 	env            func(string) string
 	terminal       bool         // stdout is one
+	terminalErr    bool         // stderr is one
 	client         *http.Client // carries requests; nil for chiru's own
 	secret         string       // the token in use; see redact
 }
@@ -53,7 +54,7 @@ func (p *program) root() *cobra.Command {
 		Short: "Discord's Gateway on the command line",
 		Long: `Discord's Gateway on the command line.
 
-chiru tail prints the events of one shard as they come; without a token it shows a simulation.
+chiru tail prints the events of one shard, or of all, as they come; without a token it shows a simulation.
 chiru sim serves that simulation to any bot library.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,

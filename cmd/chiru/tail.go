@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/chiru-go/chiru"
+	"github.com/chiru-go/chiru/cluster"
 	"github.com/chiru-go/chiru/gatewaytest"
 )
 
@@ -18,6 +19,7 @@ type tail struct {
 	types       map[string]bool
 	intents     chiru.Intents
 	shard       place
+	shards      int // 0 for the one of shard
 	compression chiru.Compression
 	api         string
 	tokenFile   string
@@ -27,8 +29,9 @@ func (p *program) tailCommand() *cobra.Command {
 	t := &tail{shard: place{0, 1}}
 	cmd := &cobra.Command{
 		Use:   "tail",
-		Short: "Print the events of a shard as they come",
-		Long: `Print the events of a shard as they come, and what becomes of its connection.
+		Short: "Print the events of a shard, or of all, as they come",
+		Long: `Print the events of a shard as they come, and what becomes of its connection. With --shards, print those of
+all shards of the bot; new sessions begin as fast as Discord allows, and a bar on a terminal shows how far they are.
 
 The token is read from DISCORD_TOKEN or --token-file. Without one, tail shows a simulation of Discord that
 runs inside the command. Names in capitals are Discord's events; those in small letters are chiru's own, and
@@ -40,7 +43,12 @@ sent one), "session", "received" and "body". A body that is not JSON is null, an
   chiru tail --events MESSAGE_CREATE,MESSAGE_DELETE --intents guilds,guild_messages,message_content
   chiru tail --json -n 100 | jq -r .type | sort | uniq -c`,
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return explain(p.tail(cmd.Context(), t)) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if t.shards != 0 && cmd.Flags().Changed("shard") {
+				return usage("--shard and --shards do not go together")
+			}
+			return explain(p.tail(cmd.Context(), t))
+		},
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
@@ -49,6 +57,7 @@ sent one), "session", "received" and "body". A body that is not JSON is null, an
 	f.Var(&setting[map[string]bool]{value: &t.types, parse: parseTypes, kind: "A,B"}, "events", "print and count only these of Discord's events (default: all)")
 	f.Var(&setting[chiru.Intents]{value: &t.intents, parse: chiru.ParseIntents, kind: "A,B", shown: "unprivileged"}, "intents", "names of intents, or all, none, privileged, unprivileged")
 	f.Var(&setting[place]{value: &t.shard, parse: parsePlace, kind: "I/N", shown: "0/1"}, "shard", "which shard of how many")
+	f.Var(&setting[int]{value: &t.shards, parse: parseShards, kind: "auto|N"}, "shards", "all shards: as many as Discord recommends, or N (default: the one of --shard)")
 	f.Var(&setting[chiru.Compression]{value: &t.compression, parse: chiru.ParseCompression, kind: "how", shown: "zstd-stream"}, "compress", "zstd-stream, zlib-stream or none")
 	f.Var(&setting[string]{value: &t.api, parse: parseAPI, kind: "URL"}, "api", "the HTTP API that names the gateway (default: Discord's)")
 	f.StringVar(&t.tokenFile, "token-file", "", "read the token from this `file`")
@@ -59,6 +68,7 @@ sent one), "session", "received" and "body". A body that is not JSON is null, an
 const (
 	shownGuilds = 20 // a shard
 	shownRate   = 40 // events a second, of which a shard's intents cover most
+	shownShards = 4
 )
 
 func (p *program) tail(ctx context.Context, t *tail) error {
@@ -73,12 +83,26 @@ func (p *program) tail(ctx context.Context, t *tail) error {
 			f.hint = "set DISCORD_TOKEN or --token-file; without a token and --api, tail shows a simulation"
 			return f
 		}
+		count := t.shard.count
+		if t.shards > 0 {
+			count = t.shards
+		} else if t.shards == allShards {
+			count = shownShards
+		}
 		sim := gatewaytest.NewMemoryServer(gatewaytest.Config{
-			Guilds: min(shownGuilds*t.shard.count, 10_000), Rate: shownRate, Shards: t.shard.count,
+			Guilds: min(shownGuilds*count, 10_000), Rate: shownRate, Shards: count,
 		})
 		defer sim.Close()
 		client, api, token = sim.Client(), sim.API(), sim.Token()
 		fmt.Fprintln(p.stderr, "chiru: no token, so this is a simulation inside the command; set DISCORD_TOKEN to see Discord")
+	}
+	shared := chiru.Config{Token: token, HTTPClient: client, Intents: t.intents, Compression: t.compression}
+	if t.types != nil {
+		shared.Filter = func(eventType string) bool { return t.types[eventType] }
+	}
+	if t.shards != 0 {
+		w := &watch{p: p, lines: p.lines(t), types: t.types, number: int64(t.number), bar: newBar(p)}
+		return w.runAll(ctx, cluster.Config{Shard: shared, API: api, Shards: max(t.shards, 0)})
 	}
 	gateway, err := p.discover(ctx, client, api, token)
 	if ctx.Err() != nil {
@@ -88,17 +112,8 @@ func (p *program) tail(ctx context.Context, t *tail) error {
 	if err != nil {
 		return err
 	}
-	w := &watch{
-		p: p, lines: p.lines(t), types: t.types, number: int64(t.number),
-		cfg: chiru.Config{
-			URL: gateway.URL, Token: token, HTTPClient: client,
-			ShardID: t.shard.id, ShardCount: t.shard.count,
-			Intents: t.intents, Compression: t.compression,
-		},
-	}
-	if t.types != nil {
-		w.cfg.Filter = func(eventType string) bool { return t.types[eventType] }
-	}
+	shared.URL, shared.ShardID, shared.ShardCount = gateway.URL, t.shard.id, t.shard.count
+	w := &watch{p: p, lines: p.lines(t), types: t.types, number: int64(t.number), cfg: shared}
 	return w.run(ctx)
 }
 
@@ -106,7 +121,7 @@ func (p *program) lines(t *tail) lines {
 	if t.json {
 		return &jsonLines{w: p.stdout, redact: p.redact}
 	}
-	return newTextLines(p.stdout, p.redact, p.colours(), p.columns(), t.shard.count)
+	return newTextLines(p.stdout, p.redact, p.colours(), p.columns(), max(t.shard.count, t.shards))
 }
 
 // columns is the width of the screen; a shell that knows it may say so.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chiru-go/chiru"
+	"github.com/chiru-go/chiru/cluster"
 )
 
 const (
@@ -31,6 +32,7 @@ type watch struct {
 	lines   lines
 	types   map[string]bool // nil for all
 	number  int64           // of dispatches to print; 0 for no end
+	bar     *bar            // nil for none
 	printed atomic.Int64
 }
 
@@ -40,6 +42,24 @@ var errEnough = errors.New("enough events")
 func (w *watch) run(ctx context.Context) error {
 	var stats chiru.Stats
 	w.cfg.Stats = &stats
+	return w.follow(ctx, func(ctx context.Context, inbound chan<- chiru.IncomingEvent) error {
+		return chiru.Run(ctx, w.cfg, nil, inbound)
+	}, func(took time.Duration) string { return w.summary(stats.Snapshot(), took) })
+}
+
+// runAll is run for all shards of the bot.
+func (w *watch) runAll(ctx context.Context, cfg cluster.Config) error {
+	var all cluster.Cluster
+	w.bar.status = all.Status
+	var sum total
+	return w.follow(ctx, func(ctx context.Context, inbound chan<- chiru.IncomingEvent) error {
+		cfg.Shard.Observe = sum.count
+		return all.Run(ctx, cfg, inbound)
+	}, func(took time.Duration) string { return w.summary(sum.snapshot(), took) })
+}
+
+// follow prints what a run gives until either ends.
+func (w *watch) follow(ctx context.Context, run func(context.Context, chan<- chiru.IncomingEvent) error, summary func(time.Duration) string) error {
 	began := time.Now()
 	running, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -52,7 +72,7 @@ func (w *watch) run(ctx context.Context) error {
 		}
 		done <- err
 	}()
-	ended := chiru.Run(running, w.cfg, nil, inbound)
+	ended := run(running, inbound)
 	close(inbound)
 	var printing error
 	select {
@@ -67,30 +87,62 @@ func (w *watch) run(ctx context.Context) error {
 	case printing != nil:
 		return printError(printing)
 	case ctx.Err() != nil:
-		fmt.Fprintf(w.p.stderr, "chiru: stopped (%v): %s\n", context.Cause(ctx), w.summary(stats.Snapshot(), time.Since(began)))
+		fmt.Fprintf(w.p.stderr, "chiru: stopped (%v): %s\n", context.Cause(ctx), summary(time.Since(began)))
 		return nil
 	}
 	return ended
 }
 
+// total adds up what all shards do.
+type total struct{ dispatches, losses atomic.Int64 }
+
+func (t *total) count(event chiru.IncomingEvent) bool {
+	switch event.(type) {
+	case *chiru.Dispatch:
+		t.dispatches.Add(1)
+	case *chiru.Disconnected:
+		t.losses.Add(1)
+	}
+	return true
+}
+
+func (t *total) snapshot() chiru.Snapshot {
+	return chiru.Snapshot{Dispatches: t.dispatches.Load(), Connections: t.losses.Load() + 1}
+}
+
+// print is the one that writes, so the bar needs no lock.
 func (w *watch) print(inbound <-chan chiru.IncomingEvent) error {
-	for event := range inbound {
-		d, ok := event.(*chiru.Dispatch)
-		if !ok {
-			if err := w.lines.lifecycle(time.Now(), event); err != nil {
+	defer w.bar.clear()
+	for {
+		select {
+		case event, ok := <-inbound:
+			if !ok {
+				return nil
+			}
+			w.bar.clear()
+			if err := w.event(event); err != nil {
 				return err
 			}
-			continue
+			w.bar.again()
+		case <-w.bar.due():
+			w.bar.draw()
 		}
-		if w.types != nil && !w.types[d.Type] {
-			continue // READY and RESUMED pass Config.Filter
-		}
-		if err := w.lines.dispatch(d); err != nil {
-			return err
-		}
-		if w.printed.Add(1) == w.number {
-			return errEnough
-		}
+	}
+}
+
+func (w *watch) event(event chiru.IncomingEvent) error {
+	d, ok := event.(*chiru.Dispatch)
+	if !ok {
+		return w.lines.lifecycle(time.Now(), event)
+	}
+	if w.types != nil && !w.types[d.Type] {
+		return nil // READY and RESUMED pass Config.Filter
+	}
+	if err := w.lines.dispatch(d); err != nil {
+		return err
+	}
+	if w.printed.Add(1) == w.number {
+		return errEnough
 	}
 	return nil
 }

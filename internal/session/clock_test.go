@@ -17,7 +17,7 @@ func reach(to State) *Machine {
 		stored = Session{ID: "abc", Seq: 7, URL: "wss://r"}
 	}
 	m := New(func() float64 { return 0.5 }, stored)
-	m.Start()
+	m.Start(epoch)
 	for _, next := range []func(){
 		func() { m.Opened(epoch) },
 		func() { m.Receive(epoch, Message{Op: OpHello, Interval: tick}) },
@@ -169,7 +169,7 @@ func TestEveryInputWithATimeHeedsAClockThatWentBack(t *testing.T) {
 			}
 		}
 	}
-	if want := 12 * 5; inputs != want {
+	if want := 13 * 5; inputs != want {
 		t.Errorf("tried %d inputs, want %d", inputs, want)
 	}
 }

@@ -15,7 +15,7 @@ func FuzzMachine(f *testing.F) {
 	f.Fuzz(func(t *testing.T, input []byte) {
 		g := &game{t: t, now: epoch, input: input}
 		g.m = New(func() float64 { return float64(g.byte()) / 256 }, Session{Seq: NoSeq})
-		g.take(g.m.Start())
+		g.take(g.m.Start(g.now))
 		for len(g.input) > 0 && g.m.State() != Ended {
 			g.step()
 			g.checkDeadline()

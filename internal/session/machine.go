@@ -98,8 +98,16 @@ func (m *Machine) Handled(generation int, seq int64) {
 	}
 }
 
-// Start begins the shard's life.
-func (m *Machine) Start() Effects { return m.becomeDialing() }
+// Start begins the shard's life. The shards of a bot start together: one of many that has a session to resume waits for
+// a random part of the spread first.
+func (m *Machine) Start(now time.Time) Effects {
+	m.tell(now)
+	if m.state == Waiting && m.session.ID != "" && m.retry.spread > 0 {
+		m.deadline = now.Add(m.jitter(m.retry.spread))
+		return Effects{}
+	}
+	return m.becomeDialing()
+}
 
 func (m *Machine) becomeDialing() Effects {
 	if m.state != Waiting {

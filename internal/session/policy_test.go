@@ -93,7 +93,7 @@ func TestHoweverSessionsEndADayTakesLittleMoreThanHalfOfItsIdentifies(t *testing
 func dayOfIdentifies(lasts time.Duration, every int, refused bool) (identifies int) {
 	m := New(func() float64 { return 0 }, Session{Seq: NoSeq})
 	now := epoch
-	m.Start()
+	m.Start(now)
 	for now.Sub(epoch) < 24*time.Hour {
 		m.Opened(now)
 		m.Receive(now, Message{Op: OpHello, Interval: 40 * time.Second})

@@ -106,7 +106,7 @@ func (p *player) input(words []string) error {
 	case "among":
 		p.m.Among(int(number(words, "among", 1)))
 	case "start":
-		p.say(p.m.Start())
+		p.say(p.m.Start(p.now))
 	case "opened":
 		p.say(p.m.Opened(p.now))
 	case "hello":

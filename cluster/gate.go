@@ -1,0 +1,97 @@
+package cluster
+
+import (
+	"context"
+	"sync"
+
+	"github.com/chiru-go/chiru"
+)
+
+// gate is the identify gate of all shards: the day's budget and its breaker first, then the pause of each
+// shard_id % max_concurrency (docs /events/gateway#sharding-max-concurrency). RESUME never asks it.
+type gate struct {
+	run     *run
+	buckets chiru.IdentifyGate
+	outside chiru.IdentifyGate // the caller's, or nil
+	waiting sync.WaitGroup     // a goroutine for each shard that waits
+}
+
+func newGate(r *run) *gate {
+	return &gate{run: r, buckets: chiru.NewIdentifyGate(r.budget.buckets), outside: r.cfg.Shard.Gate}
+}
+
+// hold keeps each bucket closed for the rest of the pause that the last IDENTIFY of the process before has begun, by a
+// permit that is given back unspent.
+func (g *gate) hold(ctx context.Context) {
+	for bucket, until := range g.run.budget.pauses() {
+		held, cancel := context.WithDeadline(ctx, until)
+		context.AfterFunc(held, cancel)
+		g.buckets.Permit(held, bucket)
+	}
+}
+
+// Permit implements chiru.IdentifyGate.
+func (g *gate) Permit(ctx context.Context, shard int) <-chan chiru.Permit {
+	out := make(chan chiru.Permit, 1)
+	g.waiting.Go(func() { g.lead(ctx, shard, out) })
+	return out
+}
+
+// lead takes one shard through. What it has taken of the budget goes back if it leaves without an IDENTIFY.
+func (g *gate) lead(ctx context.Context, shard int, out chan<- chiru.Permit) {
+	b := g.run.budget
+	if !b.take(ctx, shard) {
+		return
+	}
+	p := &permit{gate: g, shard: shard, sent: make(chan struct{})}
+	for _, inner := range []chiru.IdentifyGate{g.buckets, g.outside} {
+		if inner == nil {
+			continue
+		}
+		select {
+		case permit, ok := <-inner.Permit(ctx, shard):
+			if !ok {
+				b.giveBack(shard)
+				close(out)
+				return
+			}
+			p.inner = append(p.inner, permit)
+		case <-ctx.Done():
+			b.giveBack(shard)
+			return
+		}
+	}
+	b.about(shard)
+	b.writtenDown(ctx)
+	out <- p
+	select {
+	case <-p.sent:
+	case <-ctx.Done():
+		select {
+		case <-p.sent:
+		default:
+			b.giveBack(shard)
+		}
+	}
+}
+
+// permit is those of all gates.
+type permit struct {
+	gate  *gate
+	shard int
+	inner []chiru.Permit
+	once  sync.Once
+	sent  chan struct{}
+}
+
+// Sent implements chiru.Permit.
+func (p *permit) Sent() {
+	p.once.Do(func() {
+		close(p.sent)
+		for _, inner := range p.inner {
+			inner.Sent()
+		}
+		p.gate.run.starts.identified(p.shard)
+		p.gate.run.budget.begun(p.shard)
+	})
+}

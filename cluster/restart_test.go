@@ -1,0 +1,131 @@
+package cluster_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/chiru-go/chiru"
+	"github.com/chiru-go/chiru/cluster"
+	"github.com/chiru-go/chiru/gatewaytest"
+	"github.com/chiru-go/chiru/sessions"
+)
+
+// 64 shards under 5000 events a second; the process is replaced again and again.
+func TestRollingRestartSpendsNoIdentifyAndLosesAndRepeatsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const shards = 64
+		s := serve(t, gatewaytest.Config{
+			Shards: shards, MaxConcurrency: shards, Guilds: 4 * shards, Members: 3, Rate: 5000, Record: 1 << 15,
+		})
+		audits := map[int]*gatewaytest.Audit{}
+		for id := range shards {
+			audits[id] = s.Audit(id)
+		}
+		cfg := configOf(s)
+		cfg.Shard.Store, cfg.Budget, cfg.Shard.Intents = new(sessions.Memory), new(note), chiru.IntentsAll
+		var slowest time.Duration
+		for range 5 {
+			var bot cluster.Cluster
+			ctx, cancel := context.WithCancelCause(context.Background())
+			inbound, ended := make(chan chiru.IncomingEvent), make(chan error, 1)
+			go func() {
+				defer close(inbound)
+				ended <- bot.Run(ctx, cfg, inbound)
+			}()
+			from := time.Now()
+			go func() {
+				for bot.Status().Live < shards {
+					time.Sleep(10 * time.Millisecond)
+				}
+				slowest = max(slowest, time.Since(from))
+				time.Sleep(4 * time.Second)
+				cancel(errStop)
+			}()
+			for event := range inbound {
+				if d, ok := event.(*chiru.Dispatch); ok {
+					if err := audits[d.Shard()].Got(d.SessionID, d.Sequence, d.Type, d.Body); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if err := <-ended; err != errStop {
+				t.Fatalf("Run returned %v", err)
+			}
+		}
+		var got int64
+		for id, a := range audits {
+			got += a.Dispatches
+			if a.Sessions != 1 {
+				t.Errorf("shard %d had %d sessions, want 1", id, a.Sessions)
+			}
+		}
+		if got < 50_000 {
+			t.Errorf("only %d events came", got)
+		}
+		if n := len(identifies(s)); n != shards {
+			t.Errorf("%d identifies, want the first %d", n, shards)
+		}
+		if slowest > 5*time.Second {
+			t.Errorf("a process took %v until all shards were live, want 5 s at most", slowest)
+		}
+		t.Logf("%d events over 5 processes; the slowest was live after %v", got, slowest)
+	})
+}
+
+// Stored sessions are resumed together, but not in one instant.
+func TestStoredSessionsAreResumedSpreadOut(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const shards = 256
+		s := serve(t, gatewaytest.Config{Shards: shards, MaxConcurrency: shards, Record: 1 << 16})
+		store := new(sessions.Memory)
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Shard.Store = store })
+		wait(20 * time.Second)
+		f.mustBeLive(shards)
+		f.stop()
+		f = launch(t, s, func(cfg *cluster.Config) { cfg.Shard.Store = store })
+		took := f.allLive(shards, 5*time.Second)
+		at := map[time.Time]int{}
+		for _, p := range s.Received() {
+			if p.Op == 6 {
+				at[p.At.Truncate(100*time.Millisecond)]++
+			}
+		}
+		most := 0
+		for _, n := range at {
+			most = max(most, n)
+		}
+		if most > 30 || len(at) < 20 {
+			t.Errorf("up to %d RESUMEs in 100 ms, over %d of them; want about 10", most, len(at))
+		}
+		t.Logf("%d shards resumed within %v, up to %d in 100 ms", shards, took, most)
+	})
+}
+
+// One shard's session is gone: it alone begins a new one, by the gate.
+func TestShardWithoutASessionBeginsOneBesideThoseThatResume(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{Shards: 8, MaxConcurrency: 1})
+		store := new(sessions.Memory)
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Shard.Store = store })
+		wait(time.Minute)
+		f.mustBeLive(8)
+		f.stop()
+		cfg := configOf(s).Shard
+		for _, id := range []int{2, 5} {
+			cfg.ShardID, cfg.ShardCount = id, 8
+			if err := store.Save(t.Context(), cfg.SessionKey(), chiru.Session{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wait(10 * time.Second)
+		f = launch(t, s, func(cfg *cluster.Config) { cfg.Shard.Store = store })
+		wait(time.Second)
+		f.mustBeLive(7)
+		wait(6 * time.Second)
+		f.mustBeLive(8)
+		if n := len(identifies(s)); n != 10 {
+			t.Errorf("%d identifies, want 8 and 2", n)
+		}
+	})
+}
