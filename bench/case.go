@@ -49,7 +49,8 @@ const v2 = " v2"
 
 var contenders = []contender{
 	{name: "bare floor", binary: "floor", variant: "bare", compressions: every, modes: []string{client.Throughput}},
-	{name: "floor", binary: "floor", compressions: every, modes: []string{client.Throughput, fan, client.Idle, client.Latency}},
+	{name: "floor", binary: "floor", variant: "full", compressions: every, modes: []string{client.Throughput, fan, client.Idle, client.Latency}},
+	{name: "reusing floor", binary: "floor", variant: "reusing", compressions: every, modes: []string{client.Throughput}},
 	{name: "chiru raw", binary: "chiru", variant: "raw", compressions: transport, modes: []string{client.Throughput, fan, client.Idle, client.Latency, client.Reconnect}},
 	{name: "chiru filtered", binary: "chiru", variant: "filtered", compressions: transport, modes: []string{client.Throughput}},
 	{name: "chiru decoded", binary: "chiru", variant: "decoded", compressions: transport, modes: []string{client.Throughput, client.Latency}},

@@ -105,7 +105,11 @@ func (s *server) upgrade(w http.ResponseWriter, r *http.Request) {
 	if want == stream.Payload || want == stream.None {
 		want = ""
 	}
-	if got := r.URL.Query().Get("compress"); got != want || r.Header.Get("Sec-WebSocket-Key") == "" {
+	got := r.URL.Query().Get("compress")
+	if got == stream.None || got == stream.Payload {
+		got = "" // the floor says it, Discord does not know it
+	}
+	if got != want || r.Header.Get("Sec-WebSocket-Key") == "" {
 		http.Error(w, fmt.Sprintf("compress=%q, want %q", got, want), http.StatusBadRequest)
 		return
 	}

@@ -1,20 +1,20 @@
-// Package floor is the limit that Chiru is held against: the least that any client has to do, over the standard library
-// and klauspost/compress. In order it reads a frame, inflates it, and scans it.
+// Package floor is the two limits that Chiru is held against: the least that any client has to do, over the standard
+// library and klauspost/compress. In order it reads a frame, inflates it, and scans it.
 //
 // The bare floor scans {"t":..,"s":..,"op":..,"d": in the order in which Discord writes it, takes the rest for the body,
 // and delivers nothing: no copy, no allocation. The floor scans the whole body for its end, as a client must that does
-// not trust the order of keys, and copies it once into memory that is the event's own, cut from slabs of 64 KiB.
+// not trust the order of keys, and copies it once into memory that is the event's own, cut from slabs of 64 KiB. The
+// reusing floor copies it into one buffer, again and again, which leaves no work to the collector, and no event to keep.
 //
-// Both leave out: heartbeats, resuming, every check of a frame (its bits, a fragment, a control frame in between), of
+// All leave out: heartbeats, resuming, every check of a frame (its bits, a fragment, a control frame in between), of
 // UTF-8 and of the size of a message, escapes in t, the handing over to another goroutine, deadlines, logs, counts,
-// and any way to end.
+// the giving back of large buffers, and any way to end. Their read buffer is 16 KiB, four times net/http's.
 package floor
 
 import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -25,181 +25,134 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Event is what was read. Of the bare floor it is valid until the next Read.
+// Kind is which limit.
+type Kind int
+
+// The limits.
+const (
+	Bare Kind = iota
+	Full
+	Reusing
+)
+
+// Event is what was read. Unless it is of the full floor it is valid until the next Read.
 type Event struct {
-	Op   int
-	Seq  int64
-	Type []byte
-	Body []byte
+	Op         int
+	Seq        int64
+	Type, Body []byte
 }
 
 // Conn is one connection.
 type Conn struct {
-	bare    bool
-	mode    string
-	net     net.Conn
-	in      *bufio.Reader
-	frame   []byte
-	text    []byte
-	window  []byte
-	src     bytes.Reader
-	flate   io.Reader
-	zlib    io.Reader
-	zstd    *zstd.Decoder
-	feed    feed
-	slab    []byte
-	begun   bool
-	waiting bool
+	kind        Kind
+	mode        string
+	in          *bufio.Reader
+	frame, text []byte
+	src         bytes.Reader
+	flate, zlib io.Reader
+	zstd        *zstd.Decoder
+	// window is flate's.
+	window, slab []byte
 }
 
 const (
-	readBuffer = 4 << 10
+	readBuffer = 16 << 10
 	slabSize   = 64 << 10
 	zstdBlock  = 128<<10 + 32
 	flateKeeps = 32 << 10
 )
 
-// Dial opens a WebSocket and identifies.
-func Dial(host, compression, identify string, bare bool) (*Conn, error) {
+// Dial opens a WebSocket and identifies, by a frame with a mask of zeros.
+func Dial(host, compression, identify string, kind Kind) (*Conn, error) {
 	nc, err := net.Dial("tcp", host)
 	if err != nil {
 		return nil, err
 	}
-	query := "?v=10&encoding=json"
-	if compression == "zlib-stream" || compression == "zstd-stream" {
-		query += "&compress=" + compression
+	fmt.Fprintf(nc, "GET /?v=10&encoding=json&compress=%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", compression, host)
+	c := &Conn{kind: kind, mode: compression, in: bufio.NewReaderSize(nc, readBuffer)}
+	for line := []byte("status"); len(line) > 2 && err == nil; {
+		line, err = c.in.ReadSlice('\n')
 	}
-	fmt.Fprintf(nc, "GET /%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"+
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", query, host)
-	c := &Conn{bare: bare, mode: compression, net: nc, in: bufio.NewReaderSize(nc, readBuffer)}
-	for {
-		line, err := c.in.ReadSlice('\n')
-		if err != nil {
-			return nil, err
-		}
-		if len(line) <= 2 {
-			break
-		}
-	}
-	return c, c.write([]byte(identify))
-}
-
-// write writes one text frame with a mask of zeros.
-func (c *Conn) write(text []byte) error {
-	head := []byte{0x81, 0x80 | 126, byte(len(text) >> 8), byte(len(text)), 0, 0, 0, 0}
-	_, err := c.net.Write(append(head, text...))
-	return err
+	fmt.Fprintf(nc, "\x81\xfe%s\x00\x00\x00\x00%s", []byte{byte(len(identify) >> 8), byte(len(identify))}, identify)
+	return c, err
 }
 
 // Read returns the next message.
 func (c *Conn) Read() (Event, error) {
-	binaryFrame, err := c.readFrame()
+	text, err := c.readFrame()
 	if err != nil {
 		return Event{}, err
 	}
-	text := c.frame
-	if binaryFrame {
-		if err := c.inflate(); err != nil {
-			return Event{}, err
-		}
-		text = c.text
-	}
 	e, err := scan(text)
-	if err != nil || c.bare {
+	if err != nil || c.kind == Bare {
 		return e, err
 	}
 	end, err := skip(e.Body)
-	if err != nil {
-		return e, err
+	if err == nil {
+		e.Body = c.own(e.Body[:end])
 	}
-	e.Body = c.own(e.Body[:end])
-	return e, nil
+	return e, err
 }
 
-func (c *Conn) readFrame() (binaryFrame bool, err error) {
+func (c *Conn) readFrame() ([]byte, error) {
 	head, err := c.in.Peek(2)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	binaryFrame = head[0]&15 == 2
-	n, skip := int(head[1]), 2
+	kind, n := head[0]&15, int(head[1])
 	switch n {
 	case 126:
-		if head, err = c.in.Peek(4); err != nil {
-			return false, err
+		if head, err = c.in.Peek(4); err == nil {
+			n = int(binary.BigEndian.Uint16(head[2:]))
 		}
-		n, skip = int(binary.BigEndian.Uint16(head[2:])), 4
 	case 127:
-		if head, err = c.in.Peek(10); err != nil {
-			return false, err
+		if head, err = c.in.Peek(10); err == nil {
+			n = int(binary.BigEndian.Uint64(head[2:]))
 		}
-		n, skip = int(binary.BigEndian.Uint64(head[2:])), 10
 	}
-	c.in.Discard(skip)
-	c.frame = slices.Grow(c.frame[:0], n+5)[:n] // 5: see inflate
-	_, err = io.ReadFull(c.in, c.frame)
-	return binaryFrame, err
-}
-
-// inflate turns the frame into the text.
-func (c *Conn) inflate() (err error) {
+	c.in.Discard(len(head))
+	c.frame = slices.Grow(c.frame[:0], n+5)[:n] // 5: flate's final block
+	if _, err := io.ReadFull(c.in, c.frame); err != nil || kind == 1 {
+		return c.frame, err
+	}
 	c.text = c.text[:0]
 	switch c.mode {
-	case "payload":
-		c.src.Reset(c.frame)
-		if c.zlib == nil {
-			if c.zlib, err = zlib.NewReader(&c.src); err != nil {
-				return err
-			}
-		} else if err = c.zlib.(zlib.Resetter).Reset(&c.src, nil); err != nil {
-			return err
-		}
-		return c.drain(c.zlib)
 	case "zlib-stream":
-		// A message is closed by an empty final block, or the decoder would read beyond it, and not go on from there.
-		from := c.frame
-		if !c.begun {
-			from = from[2:]
-			c.begun, c.flate = true, flate.NewReader(nil)
-			c.window = make([]byte, 0, flateKeeps)
-		}
-		c.src.Reset(append(from, 1, 0, 0, 0xff, 0xff))
-		c.flate.(flate.Resetter).Reset(&c.src, c.window)
-		if err = c.drain(c.flate); err != nil {
-			return err
-		}
-		c.slide()
-		return nil
+		return c.text, c.readFlate()
+	case "zstd-stream":
+		return c.text, c.readZstd()
 	}
-	if c.zstd == nil {
-		if c.zstd, err = zstd.NewReader(&c.feed, zstd.WithDecoderConcurrency(1)); err != nil {
-			return err
-		}
-	}
-	for c.feed = c.frame; len(c.feed) > 0; {
-		if len(c.feed) >= 3 && c.feed[0]|c.feed[1]|c.feed[2] == 0 { // an empty block would be read beyond
-			c.feed = c.feed[3:]
-			continue
-		}
-		c.text = slices.Grow(c.text, zstdBlock)
-		n, err := c.zstd.Read(c.text[len(c.text):cap(c.text)])
-		c.text = c.text[:len(c.text)+n]
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return c.text, c.readZlib()
 }
 
-// feed is the frame that zstd reads.
-type feed []byte
-
-func (f *feed) Read(p []byte) (int, error) {
-	n := copy(p, *f)
-	if *f = (*f)[n:]; n == 0 {
-		return 0, io.EOF
+func (c *Conn) readZlib() (err error) {
+	c.src.Reset(c.frame)
+	if c.zlib == nil {
+		c.zlib, err = zlib.NewReader(&c.src)
+	} else {
+		err = c.zlib.(zlib.Resetter).Reset(&c.src, nil)
 	}
-	return n, nil
+	if err != nil {
+		return err
+	}
+	return c.drain(c.zlib)
+}
+
+// readFlate closes the message by an empty final block, or the decoder would read beyond it, and not go on from there.
+func (c *Conn) readFlate() error {
+	from := append(c.frame, 1, 0, 0, 0xff, 0xff)
+	if c.flate == nil {
+		from, c.flate = from[2:], flate.NewReader(nil)
+	}
+	c.src.Reset(from)
+	c.flate.(flate.Resetter).Reset(&c.src, c.window)
+	err := c.drain(c.flate)
+	if over := len(c.window) + len(c.text) - flateKeeps; over > 0 {
+		c.window = c.window[:copy(c.window, c.window[min(over, len(c.window)):])]
+	}
+	c.window = append(c.window, c.text[max(0, len(c.text)-flateKeeps):]...)
+	return err
 }
 
 func (c *Conn) drain(from io.Reader) error {
@@ -209,27 +162,37 @@ func (c *Conn) drain(from io.Reader) error {
 		c.text = c.text[:len(c.text)+n]
 		if err == io.EOF {
 			return nil
-		}
-		if err != nil {
+		} else if err != nil {
 			return err
 		}
 	}
 }
 
-// slide keeps the last 32 KiB.
-func (c *Conn) slide() {
-	if len(c.text) >= flateKeeps {
-		c.window = append(c.window[:0], c.text[len(c.text)-flateKeeps:]...)
-		return
+func (c *Conn) readZstd() (err error) {
+	c.src.Reset(c.frame)
+	if c.zstd == nil {
+		c.zstd, err = zstd.NewReader(&c.src, zstd.WithDecoderConcurrency(1))
 	}
-	if over := len(c.window) + len(c.text) - flateKeeps; over > 0 {
-		c.window = c.window[:copy(c.window, c.window[over:])]
+	for err == nil && c.src.Len() > 0 {
+		// An empty block at the end would be read beyond.
+		if rest := c.frame[len(c.frame)-c.src.Len():]; len(rest) >= 3 && rest[0]|rest[1]|rest[2] == 0 {
+			c.src.Seek(3, io.SeekCurrent)
+			continue
+		}
+		c.text = slices.Grow(c.text, zstdBlock)
+		var n int
+		n, err = c.zstd.Read(c.text[len(c.text):cap(c.text)])
+		c.text = c.text[:len(c.text)+n]
 	}
-	c.window = append(c.window, c.text...)
+	return err
 }
 
 // own copies a body into a slab.
 func (c *Conn) own(body []byte) []byte {
+	if c.kind == Reusing {
+		c.slab = append(c.slab[:0], body...)
+		return c.slab
+	}
 	if len(body) > slabSize/4 {
 		return bytes.Clone(body)
 	}
@@ -240,5 +203,3 @@ func (c *Conn) own(body []byte) []byte {
 	c.slab = append(c.slab, body...)
 	return c.slab[from:len(c.slab):len(c.slab)]
 }
-
-var errOrder = errors.New("floor: not as Discord writes it")

@@ -1,50 +1,45 @@
 package floor
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"math/bits"
 )
 
+var errOrder = errors.New("floor: not as Discord writes it")
+
 // scan reads {"t":..,"s":..,"op":..,"d":..} in this order.
 func scan(text []byte) (e Event, err error) {
-	at := 0
-	key := func(k string) {
-		if err == nil && (len(text) < at+len(k) || string(text[at:at+len(k)]) != k) {
-			err = errOrder
-		}
-		at += len(k)
+	rest, ok := bytes.CutPrefix(text, []byte(`{"t":`))
+	if e.Type, rest = value(rest); len(e.Type) > 1 && e.Type[0] == '"' {
+		e.Type = e.Type[1 : len(e.Type)-1]
 	}
-	number := func() (n int64) {
-		for at < len(text) && text[at] >= '0' && text[at] <= '9' {
-			n = n*10 + int64(text[at]-'0')
-			at++
-		}
-		return n
-	}
-	key(`{"t":`)
-	if err == nil && text[at] == '"' {
-		from := at + 1
-		for at = from; at < len(text) && text[at] != '"'; at++ {
-		}
-		e.Type = text[from:min(at, len(text))]
-		at++
-	} else {
-		at += len("null")
-	}
-	key(`,"s":`)
-	if err == nil && text[at] == 'n' {
-		at += len("null")
-	} else {
-		e.Seq = number()
-	}
-	key(`,"op":`)
-	e.Op = int(number())
-	key(`,"d":`)
-	if err != nil || at >= len(text) {
+	s, rest := value(bytes.TrimPrefix(rest, []byte(`"s":`)))
+	op, rest := value(bytes.TrimPrefix(rest, []byte(`"op":`)))
+	body, found := bytes.CutPrefix(rest, []byte(`"d":`))
+	if !ok || !found {
 		return e, errOrder
 	}
-	e.Body = text[at : len(text)-1]
+	e.Seq, e.Op, e.Body = number(s), int(number(op)), body[:len(body)-1]
 	return e, nil
+}
+
+// value cuts at the next comma.
+func value(text []byte) (value, rest []byte) {
+	for i, c := range text {
+		if c == ',' {
+			return text[:i], text[i+1:]
+		}
+	}
+	return nil, nil
+}
+
+func number(text []byte) (n int64) {
+	for _, c := range text {
+		n = n*10 + int64(c&15)
+	}
+	return n
 }
 
 // skip finds the end of the value that begins text: strings and the count of brackets are followed.
@@ -78,16 +73,15 @@ const (
 // quote finds the quote that ends a string, eight bytes at a time: the lowest byte marked in m is the first quote or
 // backslash, and only those above it may be marked by a borrow.
 func quote(text []byte, i int) int {
-	for i < len(text) {
-		if i+8 <= len(text) {
+	for ; i < len(text); i++ {
+		for i+8 < len(text) {
 			x := binary.LittleEndian.Uint64(text[i:])
 			q, e := x^quotes, x^escapes
-			m := ((q-ones)&^q | (e-ones)&^e) & highs
-			if m == 0 {
-				i += 8
-				continue
+			if m := ((q-ones)&^q | (e-ones)&^e) & highs; m != 0 {
+				i += bits.TrailingZeros64(m) >> 3
+				break
 			}
-			i += bits.TrailingZeros64(m) >> 3
+			i += 8
 		}
 		switch text[i] {
 		case '"':
@@ -95,7 +89,6 @@ func quote(text []byte, i int) int {
 		case '\\':
 			i++
 		}
-		i++
 	}
 	return i
 }

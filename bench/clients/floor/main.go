@@ -1,4 +1,4 @@
-// Command floor runs the two limits of package floor.
+// Command floor runs the limits of package floor.
 package main
 
 import (
@@ -9,12 +9,14 @@ import (
 	"github.com/chiru-go/chiru/bench/floor"
 )
 
+var kinds = map[string]floor.Kind{"bare": floor.Bare, "full": floor.Full, "reusing": floor.Reusing}
+
 func main() {
 	client.Main(func(job client.Job, m *client.Meter) error {
 		for shard := range job.Shards {
 			identify := fmt.Sprintf(`{"op":2,"d":{"token":"%s","intents":%d,"compress":%t,"shard":[%d,%d],"properties":{}}}`,
 				client.Token, client.Intents, job.Compression == "payload", shard, job.Shards)
-			c, err := floor.Dial(job.Host, job.Compression, identify, job.Variant == "bare")
+			c, err := floor.Dial(job.Host, job.Compression, identify, kinds[job.Variant])
 			if err != nil {
 				return err
 			}
