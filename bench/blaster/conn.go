@@ -109,6 +109,9 @@ func (c *conn) play(f *os.File) {
 	} else if c.send(f, s.Entries[stream.First+c.s.events-1].End-s.Entries[stream.First-1].End) != nil {
 		return
 	}
+	if c.s.events < s.Events {
+		return // no acknowledgement follows here, but more events
+	}
 	next := stream.First + c.s.events
 	if s.Reconnect {
 		if c.send(f, s.Entries[next].End-s.Entries[next-1].End) != nil {
