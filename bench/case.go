@@ -11,7 +11,10 @@ import (
 	"github.com/chiru-go/chiru/bench/stream"
 )
 
-const defaultWindow = 20 * time.Second
+// defaultWindow is an interval of heartbeats, so that every shard beats once, however its library begins.
+const defaultWindow = 42 * time.Second
+
+const idleFew, idleMany = 200, 1000
 
 // fan is the mode of several shards into one channel. To a client it is throughput.
 const fan = "fan"
@@ -21,7 +24,8 @@ type options struct {
 	modes, compressions, procs []string
 	clients                    *regexp.Regexp
 	rounds, events, peerEvents int
-	idleEvents, paced, resumes int
+	idleEvents, idleRounds     int
+	paced, resumes             int
 	window                     time.Duration
 	seed                       uint64
 }
@@ -128,8 +132,9 @@ func (o *options) sizes(c runCase, peer bool) (list []runCase) {
 			c.events = min(o.events, o.peerEvents)
 		}
 		for _, procs := range o.procs {
-			c.one = procs == "one"
-			list = append(list, c)
+			if c.one = procs == "one"; !c.one || c.binary != node { // Node has no Ps
+				list = append(list, c)
+			}
 		}
 	case fan:
 		for _, c.shards = range []int{1, 8, 64} {
@@ -137,7 +142,7 @@ func (o *options) sizes(c runCase, peer bool) (list []runCase) {
 			list = append(list, c)
 		}
 	case client.Idle:
-		for _, c.shards = range []int{200, 1000} {
+		for _, c.shards = range []int{idleFew, idleMany} {
 			c.events = o.idleEvents
 			list = append(list, c)
 		}
@@ -151,9 +156,12 @@ func (o *options) sizes(c runCase, peer bool) (list []runCase) {
 	return list
 }
 
-// rounds is how often a mode is measured.
+// roundsOf is how often a mode is measured. Memory hardly differs from run to run, and takes long.
 func (o *options) roundsOf(mode string) int {
-	if mode == client.Idle || mode == client.Reconnect {
+	switch mode {
+	case client.Idle:
+		return min(o.rounds, o.idleRounds)
+	case client.Reconnect:
 		return min(o.rounds, 3)
 	}
 	return o.rounds

@@ -42,7 +42,7 @@ func (g goal) row() string {
 }
 
 const (
-	percent = "%.0f %%"
+	percent = "%.1f %%"
 	times   = "%.2f×"
 	plain   = "%.2f"
 	kib     = "%.1f KiB"
@@ -90,14 +90,14 @@ func (r *results) goals() (list []goal) {
 	}
 	share("2: filtered of the bare floor", "chiru filtered", "bare floor", false, map[string]float64{stream.Zlib: 90, stream.Zstd: 80, stream.None: 35})
 	fastest("3: decoded of the fastest Go peer", "chiru decoded", 2)
-	for _, shards := range []int{200, 1000} {
+	for _, shards := range []int{idleFew, idleMany} {
 		for _, c := range transport {
 			k := key{client.Idle, "chiru raw", c, shards, false}
 			most := map[string]float64{stream.None: 24, stream.Zlib: 60, stream.Zstd: 684 + 24}[c]
 			what := fmt.Sprintf("4: %s idle shards, %%s, %s", thousands(float64(shards)), c)
 			add(goal{what: fmt.Sprintf(what, "heap for each"), got: r.all(k, heapPerShard(shards)), want: most, most: true, format: kib})
 			add(goal{what: fmt.Sprintf(what, "goroutines for each"), got: r.all(k, goroutinesPerShard(shards)), want: 3.01, most: true, format: plain})
-			if shards == 1000 {
+			if shards == idleMany {
 				add(goal{what: fmt.Sprintf(what, "of a core"), got: r.all(k, idleCPU), want: 1, most: true, format: "%.2f %%"})
 			}
 		}

@@ -18,11 +18,11 @@ func (r *results) page() string {
 
     %s
 
-%d rounds (idle and reconnect: %d at most), interleaved. How it is done: [docs/performance.md](../docs/performance.md).
+%d rounds (idle: %d, reconnect: %d), interleaved. How it is done: [docs/performance.md](../docs/performance.md).
 A name that ends in "v2" is the same peer, built with GOEXPERIMENT=jsonv2.
 
 `, machine(), versions(), r.load[0], r.load[1], r.begun.UTC().Format("2006-01-02"), r.took.Round(1e9),
-		strings.TrimSpace("go run . "+quoted(r.args)), r.o.rounds, r.o.roundsOf(client.Idle))
+		strings.TrimSpace("go run . "+quoted(r.args)), r.o.rounds, r.o.roundsOf(client.Idle), r.o.roundsOf(client.Reconnect))
 	b.WriteString(r.mustHold())
 	b.WriteString(r.throughput(false))
 	b.WriteString(r.throughput(true))
@@ -142,8 +142,11 @@ func (r *results) fan() string {
 
 func (r *results) idle() string {
 	var b strings.Builder
-	for _, shards := range []int{200, 1000} {
-		title := fmt.Sprintf("Idle: %s shards after %d events each; KiB per shard RSS (heap), goroutines, share of a core", thousands(float64(shards)), r.o.idleEvents)
+	for _, shards := range []int{idleFew, idleMany} {
+		title := fmt.Sprintf("Idle: %s shards after %d events each; KiB per shard RSS (heap), goroutines", thousands(float64(shards)), r.o.idleEvents)
+		if shards == idleMany {
+			title += ", share of a core for all"
+		}
 		b.WriteString(r.grid(title, client.Idle, "client", func(name, c string) string {
 			k := key{client.Idle, name, c, shards, false}
 			if len(r.runs[k]) == 0 {
@@ -153,7 +156,10 @@ func (r *results) idle() string {
 			if n := median(r.all(k, goroutinesPerShard(shards))); n > 0 {
 				text += fmt.Sprintf(", %.1f", n)
 			}
-			return text + fmt.Sprintf(", %.2f %%", median(r.all(k, idleCPU)))
+			if shards == idleMany {
+				text += fmt.Sprintf(", %.2f %%", median(r.all(k, idleCPU)))
+			}
+			return text
 		}))
 	}
 	return b.String()

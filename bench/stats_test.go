@@ -51,7 +51,7 @@ func TestRatiosAreThoseWithinARound(t *testing.T) {
 	found := false
 	for _, g := range goals {
 		if g.what == "1: raw of the floor, none" {
-			found = g.holds() && strings.Contains(g.row(), "| ≥ 50 % | 50 % ±0 % | holds |")
+			found = g.holds() && strings.Contains(g.row(), "| ≥ 50.0 % | 50.0 % ±0 % | holds |")
 		}
 	}
 	if !found {

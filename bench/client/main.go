@@ -54,9 +54,11 @@ func run(connect func(Job, *Meter) error) error {
 		time.Sleep(idleSettle)
 		now := memoryNow()
 		r.Heap, r.RSS, r.Goroutines = now.heap-base.heap, now.rss-base.rss, now.goroutines-base.goroutines
-		cpu, at := cpuTime(), time.Now()
-		time.Sleep(job.Window)
-		r.IdleCPU = (cpuTime() - cpu).Seconds() / time.Since(at).Seconds()
+		if job.Window > 0 {
+			cpu, at := cpuTime(), time.Now()
+			time.Sleep(job.Window)
+			r.IdleCPU = (cpuTime() - cpu).Seconds() / time.Since(at).Seconds()
+		}
 	case Latency:
 		sent, err := stamps(job)
 		if err != nil {

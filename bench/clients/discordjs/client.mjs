@@ -100,9 +100,11 @@ if (job.mode === 'idle') {
 	const now = memory();
 	result.heap = now.heap - base.heap;
 	result.rss = now.rss - base.rss;
-	const before = cpu(), at = performance.now();
-	await sleep(job.window / 1e6);
-	result.idle_cpu = (cpu() - before) / ((performance.now() - at) / 1000);
+	if (job.window > 0) {
+		const before = cpu(), at = performance.now();
+		await sleep(job.window / 1e6);
+		result.idle_cpu = (cpu() - before) / ((performance.now() - at) / 1000);
+	}
 }
 if (job.mode === 'latency') {
 	const sent = new BigInt64Array(await (await fetch(`http://${job.host}/stamps`)).arrayBuffer());
