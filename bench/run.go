@@ -21,7 +21,7 @@ import (
 )
 
 // runTimeout is for one run, however slow the machine.
-const runTimeout = 5 * time.Minute
+const runTimeout = 3 * time.Minute
 
 const paceRate = 2000
 

@@ -142,7 +142,11 @@ func requestSize(r *http.Request) int {
 func (s *server) ready() {
 	s.mu.Lock()
 	if s.waiting++; s.waiting == s.shards {
-		time.AfterFunc(calm, func() { close(s.start) })
+		wait := calm
+		if s.mode == client.Reconnect {
+			wait *= 5 // all are to be at rest: a client may still be at the last READY
+		}
+		time.AfterFunc(wait, func() { close(s.start) })
 	}
 	s.mu.Unlock()
 	<-s.start
