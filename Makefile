@@ -8,7 +8,7 @@ ifneq ($(shell command -v $(firstword $(shell go env CC)) 2>/dev/null),)
 RACE := -race
 endif
 
-.PHONY: sim sim-report check fmt vet staticcheck layering tidy test interop fuzz bench mutants
+.PHONY: check fmt vet staticcheck layering tidy test sim sim-report interop fuzz bench bench-check bench-report mutants
 
 check: fmt vet staticcheck layering tidy test
 
@@ -59,6 +59,15 @@ fuzz:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+
+# The module that measures Chiru against its limits and its peers: that it works.
+bench-check:
+	cd bench && go vet ./... && go test -count=1 ./...
+
+# All of it, which writes bench/RESULTS.md: an hour of a quiet machine. ARGS are flags of bench/main.go, for a slice.
+# Needs Node 20 or later, and what node-gyp needs, for one of the peers.
+bench-report: bench-check
+	cd bench && go run . $(ARGS)
 
 # Each patch in mutants/ is a fault that its test must catch. RUN chooses some of them.
 mutants:
