@@ -19,6 +19,8 @@ const idleFew, idleMany = 200, 1000
 // fan is the mode of several shards into one channel. To a client it is throughput.
 const fan = "fan"
 
+const fanMost = 64 // shards
+
 // options are the flags.
 type options struct {
 	modes, compressions, procs []string
@@ -137,8 +139,8 @@ func (o *options) sizes(c runCase, peer bool) (list []runCase) {
 			}
 		}
 	case fan:
-		for _, c.shards = range []int{1, 8, 64} {
-			c.events = o.events / c.shards
+		for _, c.shards = range []int{1, 8, fanMost} {
+			c.events = o.events / fanMost * (fanMost / c.shards)
 			list = append(list, c)
 		}
 	case client.Idle:

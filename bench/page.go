@@ -132,7 +132,7 @@ func (r *results) allocations() string {
 
 func (r *results) fan() string {
 	var b strings.Builder
-	for _, shards := range []int{1, 8, 64} {
+	for _, shards := range []int{1, 8, fanMost} {
 		b.WriteString(r.grid(fmt.Sprintf("Fan-in: %d shards into one channel, events per CPU-second", shards), fan, "client", func(name, c string) string {
 			return value(r.all(key{fan, name, c, shards, false}, speed), thousands)
 		}))

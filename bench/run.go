@@ -73,6 +73,10 @@ func (b *bench) runOne(ctx context.Context, o options, c runCase) (m measured, e
 	if mode == client.Latency {
 		args = append(args, "-rate", fmt.Sprint(paceRate))
 	}
+	if c.mode == fan {
+		// Few shards get again and again what each of many gets once: the mix is the same for all.
+		args = append(args, "-period", fmt.Sprint(o.events/fanMost))
+	}
 	at, stop, err := b.serve(ctx, args)
 	if err != nil {
 		return m, err

@@ -34,6 +34,7 @@ func main() {
 	flag.StringVar(&o.compression, "compression", stream.None, "none, payload, zlib-stream or zstd-stream")
 	flag.Uint64Var(&o.seed, "seed", 1, "of the mix")
 	flag.IntVar(&o.made, "made", 100_000, "events in the stream")
+	flag.IntVar(&o.period, "period", 0, "after how many events the same ones come again; 0: never")
 	flag.IntVar(&o.events, "events", 100_000, "of them that are sent to each shard")
 	flag.IntVar(&o.shards, "shards", 1, "that must be connected before events are sent")
 	flag.Float64Var(&o.rate, "rate", 0, "events in a second; 0: as fast as the client reads")

@@ -20,6 +20,7 @@ type options struct {
 	dir, mode, compression string
 	seed                   uint64
 	made, events, shards   int
+	period                 int
 	rate                   float64
 }
 
@@ -50,7 +51,7 @@ type server struct {
 
 func newServer(o options, host string) (*server, error) {
 	s := &server{options: o, start: make(chan struct{}), stamps: make([]atomic.Int64, o.events)}
-	plan := stream.Plan{Seed: o.seed, Compression: o.compression, Events: o.made, Interval: long, Resume: "ws://127.0.0.1"}
+	plan := stream.Plan{Seed: o.seed, Compression: o.compression, Events: o.made, Period: o.period, Interval: long, Resume: "ws://127.0.0.1"}
 	dir := o.dir
 	if o.mode == client.Idle || o.mode == client.Reconnect {
 		// These are short, and name the address, so that they are made for this process.

@@ -35,3 +35,14 @@ func TestMixIsThatOfABusyBot(t *testing.T) {
 		t.Errorf("the mix is %v", count)
 	}
 }
+
+func TestScriptComesAgainAfterItsPeriod(t *testing.T) {
+	s, err := Encode(t.TempDir(), Plan{Seed: 1, Compression: None, Events: 90, Period: 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	once := s.Totals(30)
+	if got := s.Totals(90); got.Body != 3*once.Body {
+		t.Errorf("three periods have %d bytes, want three times %d", got.Body, once.Body)
+	}
+}

@@ -19,6 +19,7 @@ type Plan struct {
 	Seed        uint64
 	Compression string
 	Events      int
+	Period      int    // after so many events the same ones come again; 0: never
 	Interval    int    // of heartbeats, in ms
 	Resume      string // the resume URL in READY
 	Resumed     bool   // RESUMED for READY
@@ -72,7 +73,7 @@ func (s *Script) Totals(n int) Totals {
 
 // Encode writes a script into a folder, or finds it there.
 func Encode(dir string, p Plan) (*Script, error) {
-	name := fmt.Sprintf("%s-%d-%d-%d-%t-%t-%d", p.Compression, p.Seed, p.Events, p.Interval, p.Resumed, p.Reconnect, p.ACKs)
+	name := fmt.Sprintf("%s-%d-%d-%d-%d-%t-%t-%d", p.Compression, p.Seed, p.Events, p.Period, p.Interval, p.Resumed, p.Reconnect, p.ACKs)
 	s := &Script{Plan: p, Path: filepath.Join(dir, name+".frames")}
 	index := filepath.Join(dir, name+".index")
 	if s.read(index) == nil {
@@ -127,6 +128,9 @@ func (s *Script) encode(w io.Writer) error {
 	mix := NewMix(s.Seed)
 	var text []byte
 	for i := range s.Events {
+		if s.Period > 0 && i%s.Period == 0 {
+			mix = NewMix(s.Seed)
+		}
 		ev := mix.Next()
 		seq := int64(First + i)
 		text = fmt.Appendf(text[:0], `{"t":"%s","s":%d,"op":0,"d":%s}`, ev.Type, seq, ev.Body)
