@@ -112,7 +112,7 @@ func TestShardWithoutASessionBeginsOneBesideThoseThatResume(t *testing.T) {
 		f.mustBeLive(8)
 		f.stop()
 		cfg := configOf(s).Shard
-		for _, id := range []int{2, 5} {
+		for _, id := range []int{2, 5, 6} {
 			cfg.ShardID, cfg.ShardCount = id, 8
 			if err := store.Save(t.Context(), cfg.SessionKey(), chiru.Session{}); err != nil {
 				t.Fatal(err)
@@ -121,11 +121,14 @@ func TestShardWithoutASessionBeginsOneBesideThoseThatResume(t *testing.T) {
 		wait(10 * time.Second)
 		f = launch(t, s, func(cfg *cluster.Config) { cfg.Shard.Store = store })
 		wait(time.Second)
-		f.mustBeLive(7)
-		wait(6 * time.Second)
+		f.mustBeLive(6)
+		if st := f.states(); st["queued"] != 1 || st["awaitSlot"] != 1 {
+			t.Errorf("%v, want one at the gate and one that has not dialled", st)
+		}
+		wait(11 * time.Second)
 		f.mustBeLive(8)
-		if n := len(identifies(s)); n != 10 {
-			t.Errorf("%d identifies, want 8 and 2", n)
+		if n := len(identifies(s)); n != 11 {
+			t.Errorf("%d identifies, want 8 and 3", n)
 		}
 	})
 }
