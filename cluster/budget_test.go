@@ -280,6 +280,20 @@ func TestPausesOfTheProcessBeforeAreKept(t *testing.T) {
 	})
 }
 
+// A stand-in for Discord may know of no limit.
+func TestAPIThatNamesNoLimitStopsNobody(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		a, client := asking(s)
+		a.answer = func(int64) *http.Response {
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"url":"` + s.URL() + `","shards":2}`))}
+		}
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Shard.HTTPClient = client })
+		wait(10 * time.Second)
+		f.mustBeLive(2)
+	})
+}
+
 // A store that fails or hangs delays, and stops nothing.
 func TestFailingBudgetStoreStopsNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
