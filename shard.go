@@ -287,10 +287,6 @@ func (s *shard) finish(err error, stopped bool) error {
 	if stopped {
 		code = s.m.Stop(keep).Close
 	}
-	if s.writing == theLogin && s.pass != nil {
-		s.pass.Sent() // it may have got there
-	}
-	s.giveUpPermit()
 	if s.conn != nil {
 		if !s.closing {
 			s.conn.close(code)
@@ -298,6 +294,10 @@ func (s *shard) finish(err error, stopped bool) error {
 		<-s.conn.done
 		s.conn.ended()
 	}
+	if s.writing == theLogin && s.pass != nil {
+		s.pass.Sent() // it may have got there, until just now
+	}
+	s.giveUpPermit()
 	if closed, ok := errors.AsType[*CloseError](err); stopped && !keep || ok && closed.Code.Final() {
 		last = Session{}
 	}

@@ -19,6 +19,8 @@ const (
 	sameWindow = 5 * time.Minute
 	// Of the day's total, a floorShare-th is never spent.
 	floorShare = 20
+	// What is left where there is no limit.
+	unlimited = 1 << 30
 )
 
 // budget is the identifies of the day: what the API says is left, less what has been taken since. It is the smaller of
@@ -63,6 +65,9 @@ func (b *budget) heard(now time.Time, found chiru.Gateway) {
 	b.answered, b.windowless = now, found.ResetAfter == 0
 	reset := now.Add(min(found.ResetAfter, windowLasts))
 	left := found.Remaining - b.out
+	if found.Total == 0 { // an API that names no limit
+		left = unlimited - b.out
+	}
 	switch {
 	case found.ResetAfter == 0:
 		reset = now.Add(windowLasts)

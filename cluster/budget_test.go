@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -236,10 +237,9 @@ func TestAnIdentifyIsWrittenDownBeforeItIsSent(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := serve(t, gatewaytest.Config{Shards: 2})
 		n := &note{takes: time.Second}
-		want := 1000
+		var sent atomic.Int64
 		s.On(2, func(c *gatewaytest.Conn, _ json.RawMessage) {
-			want--
-			if left := n.left(t); left != want {
+			if left, want := n.left(t), 1000-int(sent.Add(1)); left != want {
 				t.Errorf("at an IDENTIFY the count says %d of 1000 are left, want %d", left, want)
 			}
 			c.Default()
@@ -276,6 +276,20 @@ func TestPausesOfTheProcessBeforeAreKept(t *testing.T) {
 		wait(5100 * time.Millisecond)
 		f.mustBeLive(0)
 		wait(200 * time.Millisecond)
+		f.mustBeLive(2)
+	})
+}
+
+// A stand-in for Discord may know of no limit.
+func TestAPIThatNamesNoLimitStopsNobody(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		a, client := asking(s)
+		a.answer = func(int64) *http.Response {
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"url":"` + s.URL() + `","shards":2}`))}
+		}
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Shard.HTTPClient = client })
+		wait(10 * time.Second)
 		f.mustBeLive(2)
 	})
 }

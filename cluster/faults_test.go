@@ -46,8 +46,11 @@ func (e *ear) heard() time.Time {
 // Whatever goes wrong, wherever: within one heartbeat interval Status says what, and until when.
 func TestStatusSaysWhatIsWrongAndUntilWhenForEveryFault(t *testing.T) {
 	const interval = 41250 * time.Millisecond // gatewaytest's
-	for _, fault := range gatewaytest.Faults() {
-		for _, stage := range fault.Stages {
+	for n, fault := range gatewaytest.Faults() {
+		for m, stage := range fault.Stages {
+			if raceDetector && (n+m)%5 != 0 {
+				continue // all of them take it minutes
+			}
 			t.Run(fault.Name+" at "+stage, func(t *testing.T) {
 				inBubble(t, func(t *testing.T) {
 					e := &ear{fault: fault.Name, stage: stage}

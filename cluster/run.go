@@ -69,7 +69,6 @@ type run struct {
 	cfg     Config
 	log     *slog.Logger
 	inbound chan<- chiru.IncomingEvent
-	began   time.Time
 	ctx     context.Context
 	stop    context.CancelCauseFunc
 	feed    feed
@@ -90,7 +89,7 @@ type run struct {
 }
 
 func newRun(ctx context.Context, cfg Config, inbound chan<- chiru.IncomingEvent) *run {
-	r := &run{cfg: cfg, log: cfg.Shard.Logger, inbound: inbound, began: time.Now(), planned: make(chan struct{})}
+	r := &run{cfg: cfg, log: cfg.Shard.Logger, inbound: inbound, planned: make(chan struct{})}
 	r.ctx, r.stop = context.WithCancelCause(ctx)
 	return r
 }

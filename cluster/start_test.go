@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,9 +49,9 @@ func TestStartOf256ShardsTakesLittleMoreThanTheRuleAsks(t *testing.T) {
 func TestShardThatCannotBeReachedHoldsUpNoOther(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := serve(t, gatewaytest.Config{Shards: 4, MaxConcurrency: 1})
-		var conns int
+		var conns atomic.Int64
 		s.OnConnect(func(c *gatewaytest.Conn) { // the first connection never gets a Hello
-			if conns++; conns > 1 {
+			if conns.Add(1) > 1 {
 				c.Default()
 			}
 		}).Keep()

@@ -167,7 +167,7 @@ func (h *herd) supervise(ctx context.Context, bot *cluster.Cluster) {
 			if !h.holds(shard.Shard) {
 				h.anew(shard.Shard)
 			}
-			if err := bot.RestartShard(ctx, shard.Shard); err != nil && ctx.Err() == nil {
+			if err := bot.RestartShard(ctx, shard.Shard); err != nil && err != cluster.ErrNotRunning && ctx.Err() == nil {
 				h.watch.wrong("RestartShard: %v", err)
 			}
 		}
