@@ -1,30 +1,38 @@
 package gatewaytest
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 )
 
 // chaos lets faults happen by themselves, as its spec says. Guarded by Server.mu. What happens to one shard is drawn
 // from a source of its own, so that shards do not disturb each other's luck.
 type chaos struct {
-	spec  chaosSpec
-	since time.Time
-	luck  map[int]*luck
-	world *rand.Rand
-	hosts []fault // a deck, for what happens to all
-	calm  bool
+	spec   chaosSpec
+	luck   map[int]*luck
+	latest *luck // of the shard broken last
+	world  *rand.Rand
+	hosts  []fault   // a deck, for what happens to all
+	fallen time.Time // until then a gentle chaos has a host in trouble
+	calm   bool
 }
+
+// maxLuck is how many sources of luck there are: shards are what clients say they are.
+const maxLuck = 1 << 14
 
 // luck is one shard's.
 type luck struct {
 	rng   *rand.Rand
 	decks [stages][]*wish
 
-	// When the shard was last broken, and when its session last ended: a gentle chaos lets it recover.
+	// When the shard was last broken, and when its session last ended, or it was first heard of: a gentle chaos lets
+	// it recover.
 	broken, ended time.Time
 	chained       bool // a second break has followed the first before the shard was live again
+	held          bool // the new session has been held up
 }
 
 const (
@@ -35,7 +43,7 @@ const (
 )
 
 // SetChaos lets faults happen as a spec says, in place of those before it; docs/testing.md has its grammar. An empty
-// spec is Calm.
+// spec is Calm. The interval of a gentle one holds for connections from then on.
 func (s *Server) SetChaos(spec string) error {
 	parsed, err := parseChaos(spec)
 	if err != nil {
@@ -68,7 +76,8 @@ func (s *Server) stir(spec chaosSpec) {
 		s.chaos = nil
 		return
 	}
-	ch := &chaos{spec: spec, since: time.Now(), luck: map[int]*luck{}, world: rand.New(rand.NewPCG(spec.seed, 0x776f726c64))}
+	ch := &chaos{spec: spec, luck: map[int]*luck{}, world: rand.New(rand.NewPCG(spec.seed, 0x776f726c64))}
+	ch.of(-1)
 	s.chaos = ch
 	for _, c := range s.conns {
 		s.expectLive(c)
@@ -78,10 +87,17 @@ func (s *Server) stir(spec chaosSpec) {
 	}
 }
 
+// of is the luck of a shard. A connection of a shard not known yet (-1) is most likely that of the one broken last.
 func (ch *chaos) of(shard int) *luck {
+	if shard < 0 && ch.spec.gentle && ch.latest != nil {
+		return ch.latest
+	}
 	l := ch.luck[shard]
+	if l == nil && len(ch.luck) >= maxLuck {
+		return ch.luck[-1]
+	}
 	if l == nil {
-		l = &luck{rng: rand.New(rand.NewPCG(ch.spec.seed, uint64(shard)+1))}
+		l = &luck{rng: rand.New(rand.NewPCG(ch.spec.seed, uint64(shard)+1)), ended: time.Now()}
 		ch.luck[shard] = l
 	}
 	return l
@@ -92,11 +108,24 @@ func (ch *chaos) after(rng *rand.Rand) time.Duration {
 	return time.Duration(min(rng.ExpFloat64(), 5) * float64(ch.spec.every))
 }
 
+// interval is what Hello asks for. Called with s.mu held.
+func (s *Server) interval() time.Duration {
+	if s.chaos != nil && s.chaos.spec.gentle && !s.beatsAsGiven {
+		return gentleInterval
+	}
+	return s.cfg.HeartbeatInterval
+}
+
+// trims says whether heartbeats let go of the replay log. Called with s.mu held.
+func (s *Server) trims() bool {
+	return s.cfg.TrimOnHeartbeat || s.chaos != nil && s.chaos.spec.seeded && s.chaos.spec.seed%2 == 0
+}
+
 // struck lets a fault happen at a stage, perhaps, and says whether what the server would have done is left out. Called
 // with s.mu held.
 func (c *Conn) struck(at stage) (instead bool) {
 	ch := c.s.chaos
-	if ch == nil || ch.calm || c.over || c.closing {
+	if ch == nil || ch.calm || c.over || c.closing || c.muted {
 		return false
 	}
 	l := ch.of(c.shard)
@@ -105,7 +134,7 @@ func (c *Conn) struck(at stage) (instead bool) {
 		return false
 	}
 	c.s.record(c.shard, c.id, at, w.fault.name)
-	return w.fault.do(&strike{s: c.s, c: c, stage: at, rng: l.rng, gentle: ch.spec.gentle, size: ch.spec.bomb})
+	return w.fault.do(&strike{s: c.s, c: c, rng: l.rng, gentle: ch.spec.gentle, size: ch.spec.bomb})
 }
 
 // struckNow is struck without s.mu held.
@@ -130,7 +159,7 @@ func (ch *chaos) choose(l *luck, at stage, now time.Time, fits func(fault) bool)
 		return nil
 	}
 	// Every card of a deck is dealt before one comes again.
-	for tries := 0; tries < 2; tries++ {
+	for refilled := false; ; refilled = true {
 		deck := l.decks[at]
 		for i, w := range deck {
 			if fits(w.fault) && ch.lets(l, w.fault, at, now) {
@@ -138,15 +167,17 @@ func (ch *chaos) choose(l *luck, at stage, now time.Time, fits func(fault) bool)
 				return w
 			}
 		}
+		if refilled {
+			return nil
+		}
 		for _, w := range ch.spec.wishes {
-			if w.left < 0 && w.at.has(at) {
+			if w.left < 0 && w.at.has(at) && !slices.Contains(deck, w) {
 				l.decks[at] = append(l.decks[at], slices.Repeat([]*wish{w}, w.cards(at))...)
 			}
 		}
 		deck = l.decks[at]
 		l.rng.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
 	}
-	return nil
 }
 
 // lets says whether a fault may happen to a shard now, and takes note that it does. A gentle chaos breaks a shard
@@ -160,40 +191,55 @@ func (ch *chaos) lets(l *luck, f fault, at stage, now time.Time) bool {
 			return false
 		}
 		for _, l := range ch.luck {
-			l.broken, l.chained = now, true
+			ch.breaks(l, now, true)
 		}
 		return true
 	}
-	if now.Sub(l.ended) < gentleRest && !l.ended.IsZero() {
-		return false
+	if now.Sub(l.ended) < gentleRest {
+		// A new session may be held up once, and fail only where there was none to miss.
+		if l.held || at == stageLive || slowToShow(f.name) || f.severity != harmless && (f.severity != breaks || !l.broken.IsZero()) {
+			return false
+		}
+		if l.held = true; f.severity != harmless {
+			ch.breaks(l, now, true)
+		}
+		return true
 	}
 	rested := l.broken.IsZero() || now.Sub(l.broken) >= gentleBreak
 	switch {
 	case f.severity == harmless && at == stageLive:
 		return true
 	case f.severity == ends:
-		if at != stageLive || !rested || !l.ended.IsZero() && now.Sub(l.ended) < gentleEnd {
+		if at != stageLive || !rested || now.Sub(l.ended) < gentleEnd || now.Before(ch.fallen) {
 			return false
 		}
-		l.ended, l.broken, l.chained = now, now, true
+		l.ended, l.held = now, false
+		ch.breaks(l, now, true)
 	case at == stageLive:
 		if !rested {
 			return false
 		}
-		l.broken, l.chained = now, slowToShow(f.name)
+		// The second op 9 in a row ends a session.
+		ch.breaks(l, now, slowToShow(f.name) || strings.HasPrefix(f.name, "op9") || now.Before(ch.fallen))
 	default:
 		if l.chained || l.broken.IsZero() || now.Sub(l.broken) > gentleRest || slowToShow(f.name) {
 			return false
 		}
-		l.broken, l.chained = now, true
+		ch.breaks(l, now, true)
 	}
 	return true
+}
+
+// breaks notes that a shard is broken, and whether nothing more may happen to it before it is live again.
+func (ch *chaos) breaks(l *luck, now time.Time, chained bool) {
+	l.broken, l.chained = now, chained
+	ch.latest = l
 }
 
 // slowToShow says whether a client needs two heartbeats to find out: more than that would keep it away for too long.
 func slowToShow(name string) bool {
 	switch name {
-	case "half-open-down", "half-open-up", "acks-stop", "ack-lost", "stall", "dial-mute", "hello-slow", "hello-never", "resume-ignored", "identify-ignored":
+	case "half-open-down", "half-open-up", "acks-stop", "ack-lost", "stall":
 		return true
 	}
 	return false
@@ -223,11 +269,15 @@ func (s *Server) expectReplay(c *Conn) {
 		return
 	}
 	after := c.cursor + 1 + ch.of(c.shard).rng.Int64N(c.replay-c.cursor)
-	c.send(outgoing{kind: outCall, op: -1, call: func() { c.struck(stageReplay) }})
+	c.send(outgoing{kind: outCall, op: -1, call: func() {
+		if _, ok := c.stage(); ok {
+			c.struck(stageReplay)
+		}
+	}})
 	if n := len(c.queue); n > 0 {
 		// What else is due, heartbeat ACKs say, was queued before and may come first.
 		c.queue[n-1].after = after
-		slices.SortStableFunc(c.queue, func(a, b outgoing) int { return int(a.after - b.after) })
+		slices.SortStableFunc(c.queue, func(a, b outgoing) int { return cmp.Compare(a.after, b.after) })
 	}
 }
 
@@ -241,11 +291,13 @@ func (s *Server) expectLive(c *Conn) {
 	if ch.spec.forced(stageLive) {
 		wait = min(wait, time.Second)
 	}
-	s.later(wait, func() {
+	// A long wait is begun anew every minute, which changes nothing about its length, and lets go of what has ended.
+	look := min(wait, time.Minute)
+	s.later(look, func() {
 		if c.over || s.chaos != ch {
 			return
 		}
-		if st, ok := c.stage(); ok && st == stageLive {
+		if st, ok := c.stage(); ok && st == stageLive && look == wait {
 			c.struck(stageLive)
 		}
 		s.expectLive(c)

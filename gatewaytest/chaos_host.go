@@ -32,15 +32,15 @@ func (s *Server) drawDial(host string, shard int) (*strike, fault) {
 		return nil, fault{}
 	}
 	s.record(shard, 0, st, w.fault.name)
-	if host == hostResume {
+	if host == hostResume && w.fault.severity != harmless {
 		s.trouble(time.Now())
 	}
 	// A source of its own: what follows is not under the lock.
-	return &strike{s: s, stage: st, rng: fork(l.rng), gentle: ch.spec.gentle}, w.fault
+	return &strike{s: s, rng: fork(l.rng), gentle: ch.spec.gentle}, w.fault
 }
 
-// sleep waits with a connection that has no words yet.
-func (s *Server) sleep(nc net.Conn, d time.Duration) {
+// sleep waits, and until Close at most.
+func (s *Server) sleep(d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
@@ -70,8 +70,7 @@ func (s *Server) expectHost() {
 			ch.hosts = ch.spec.hostWishes()
 			ch.world.Shuffle(len(ch.hosts), func(i, j int) { ch.hosts[i], ch.hosts[j] = ch.hosts[j], ch.hosts[i] })
 		}
-		if !ch.spec.gentle || ch.rested(time.Now()) {
-			s.strikeHost(ch.hosts[0])
+		if (!ch.spec.gentle || ch.rested(time.Now())) && s.strikeHost(ch.hosts[0]) {
 			ch.hosts = ch.hosts[1:]
 		}
 		s.expectHost()
@@ -88,49 +87,71 @@ func (ch *chaos) rested(now time.Time) bool {
 	return true
 }
 
-// strikeHost lets a fault happen to all connections of a host. Called with s.mu held.
-func (s *Server) strikeHost(f fault) {
+// fall is a fault of a whole host, under way.
+type fall struct {
+	fault string
+	mute  bool
+	drops time.Time // when those who wait are dropped, zero for never
+}
+
+// strikeHost lets a fault happen to all connections of a host, and says whether it does: not while one of its hosts is
+// in trouble already. Called with s.mu held.
+func (s *Server) strikeHost(f fault) bool {
 	ch := s.chaos
-	k := &strike{s: s, rng: ch.world, gentle: ch.spec.gentle}
-	lasts := k.pause(time.Second, 10*time.Minute)
-	hosts, troubled := []string{hostGateway}, s.down
+	hosts := []string{hostGateway}
 	switch f.name {
 	case "resume-down", "resume-mute":
 		hosts = []string{hostResume}
 	case "all-down":
 		hosts = []string{hostGateway, hostResume}
 	}
-	if f.name == "base-mute" || f.name == "resume-mute" {
-		troubled = s.mute
+	for _, h := range hosts {
+		if s.down[h] || s.mute[h] {
+			return false
+		}
 	}
-	s.fell, s.rises = f.name, time.Time{}
+	k := &strike{s: s, rng: ch.world, gentle: ch.spec.gentle}
+	lasts := k.pause(time.Second, 10*time.Minute)
+	rises := time.Now().Add(lasts)
+	its, kind := &fall{fault: f.name}, s.down
+	if f.name == "base-mute" || f.name == "resume-mute" {
+		its.mute, kind = true, s.mute
+	}
 	if k.gentle {
-		s.rises = time.Now().Add(lasts)
+		its.drops, ch.fallen = rises, rises
 	}
 	for _, h := range hosts {
-		s.setHost(troubled, h, true)
+		s.fell[h] = its
+		s.setHost(kind, h, true)
 	}
 	s.log.Info("gatewaytest: chaos", "fault", f.name, "lasts", lasts)
 	s.later(lasts, func() {
 		for _, h := range hosts {
-			s.setHost(troubled, h, false)
+			if s.fell[h] == its {
+				delete(s.fell, h)
+				s.setHost(kind, h, false)
+			}
 		}
 	})
+	return true
 }
 
-// missed takes note of a dial that a host in trouble did not answer.
-func (s *Server) missed(host string, shard int) {
+// missed takes note of a dial that a host in trouble did not answer, if that is the chaos's doing.
+func (s *Server) missed(host string, shard int, mute bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.chaos != nil && s.fell != "" {
-		s.record(shard, 0, at(host, stageDial, stageDialResume), s.fell)
+	if f := s.fell[host]; f != nil && f.mute == mute {
+		s.record(shard, 0, at(host, stageDial, stageDialResume), f.fault)
 	}
 }
 
 // muteEnds is when a host that answers nothing drops who waits for it, zero for never: a client's own patience is
 // longer than a gentle chaos may ask for.
-func (s *Server) muteEnds() time.Time {
+func (s *Server) muteEnds(host string) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.rises
+	if f := s.fell[host]; f != nil {
+		return f.drops
+	}
+	return time.Time{}
 }

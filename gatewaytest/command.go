@@ -50,7 +50,7 @@ func (s *Server) presence(c *Conn, f fields, now time.Time) {
 	case !afkOK:
 		c.misshapen(opPresence, "afk is %.40s", f["afk"])
 	default:
-		if n := c.moods.add(now, 20*time.Second, 5); n > 5 && !c.warped {
+		if n := c.moods.add(now, 20*time.Second, 5); n > 5 && !c.warped(now) {
 			c.violation(RulePresenceRate, "%d presence updates within 20 s", n)
 		}
 	}

@@ -44,7 +44,7 @@ type packer struct {
 	payload bool // without a mode: large messages are compressed one by one
 	// fragments, if above 1, is into how many frames the next message is cut: RFC 6455 section 5.4.
 	fragments int
-	// truncate cuts the next message in half. Nothing may follow it, since no one could read that.
+	// truncate cuts the next message in half. Nothing may follow it, not even a pong.
 	truncate, truncated bool
 	*presses
 
@@ -65,9 +65,6 @@ func (s *sink) Write(p []byte) (int, error) {
 
 // append appends text to dst as one message, or several if zlib messages are to be split.
 func (p *packer) append(dst, text []byte) []byte {
-	if p.truncated {
-		return dst
-	}
 	p.truncated = p.truncate
 	if p.mode == "" {
 		if p.payload && len(text) >= payloadSize {
@@ -136,7 +133,10 @@ func (p *packer) single(dst, text []byte) []byte {
 	z.Close()
 	p.zlib.Put(z)
 	p.out.to = nil
-	dst = appendFrame(dst, frameBinary, *buf)
+	if p.truncated {
+		*buf = (*buf)[:len(*buf)/2]
+	}
+	dst = p.frames(dst, frameBinary, *buf)
 	p.giveBack(buf)
 	return dst
 }

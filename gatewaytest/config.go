@@ -135,16 +135,6 @@ func (cfg Config) withDefaults() (Config, error) {
 	if _, err := parseMix(cfg.Mix); err != nil {
 		return cfg, err
 	}
-	chaos, err := parseChaos(cfg.Chaos)
-	if err != nil {
-		return cfg, err
-	}
-	if chaos.gentle {
-		or(&cfg.HeartbeatInterval, gentleInterval)
-	}
-	if chaos.seeded && chaos.seed%2 == 0 {
-		cfg.TrimOnHeartbeat = true
-	}
 	or(&cfg.Shards, 1)
 	or(&cfg.MaxConcurrency, 1)
 	or(&cfg.Token, "gatewaytest-token")

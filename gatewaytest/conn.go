@@ -69,8 +69,9 @@ type Conn struct {
 
 	// What the network and a troubled Discord do to this connection alone.
 	link       link
-	warped     bool
-	asked      bool // IDENTIFY or RESUME has come
+	warpEnds   time.Time // see warp
+	unpaced    bool      // a fault has upset its heartbeats for good
+	asked      bool      // IDENTIFY or RESUME has come
 	readyDelay time.Duration
 	ackDelay   time.Duration
 	acksLost   int
@@ -259,9 +260,12 @@ func (c *Conn) end() {
 	c.noteTrouble(now)
 }
 
-// drop ends the socket.
+// drop ends the socket. Called without s.mu held.
 func (c *Conn) drop() {
-	if c.eof {
+	c.s.mu.Lock()
+	eof := c.eof
+	c.s.mu.Unlock()
+	if eof {
 		c.nc.Close()
 	} else {
 		reset(c.nc)

@@ -39,7 +39,6 @@ type fault struct {
 type strike struct {
 	s      *Server
 	c      *Conn // nil while dialling
-	stage  stage
 	rng    *rand.Rand
 	gentle bool // pauses are short
 	size   int  // of a bomb
@@ -137,11 +136,11 @@ var dialFaults = []fault{
 	}},
 	{name: "dial-eof", at: dialStages, severity: breaks, dial: func(*strike, net.Conn) bool { return true }},
 	{name: "dial-mute", at: dialStages, severity: breaks, dial: func(k *strike, nc net.Conn) bool {
-		k.s.sleep(nc, k.pause(30*time.Second, time.Minute))
+		k.s.sleep(k.pause(30*time.Second, time.Minute))
 		return true
 	}},
 	{name: "dial-slow", at: dialStages, severity: harmless, dial: func(k *strike, nc net.Conn) bool {
-		k.s.sleep(nc, k.pause(100*time.Millisecond, 15*time.Second))
+		k.s.sleep(k.pause(100*time.Millisecond, 15*time.Second))
 		return false
 	}},
 }
@@ -179,6 +178,7 @@ var helloFaults = []fault{
 		return true
 	}},
 	{name: "hello-odd", at: helloStages, severity: breaks, do: func(k *strike) bool {
+		k.c.unpaced = true // nobody can keep to it
 		k.c.say(opHello, pick(k, `null`, `{}`, `[]`, `{"heartbeat_interval":0}`, `{"heartbeat_interval":-1}`, `{"heartbeat_interval":1}`, `{"heartbeat_interval":999}`,
 			`{"heartbeat_interval":"41250"}`, `{"heartbeat_interval":1e300}`, `{"heartbeat_interval":600001}`, `{"heartbeat_interval":9223372036854775807}`))
 		return true
@@ -191,14 +191,14 @@ var helloFaults = []fault{
 	{name: "hello-slow", at: helloStages, severity: harmless, do: func(k *strike) bool {
 		longest := 10 * time.Minute
 		if k.gentle {
-			longest = 3 * time.Second
+			longest = gentleInterval
 		}
 		k.c.say(opHello, fmt.Sprintf(`{"heartbeat_interval":%d}`, (longest/2+time.Duration(k.rng.Int64N(int64(longest/2)))).Milliseconds()))
 		k.c.afterHello()
 		return true
 	}},
 	{name: "hello-again", at: openStages &^ helloStages, severity: harmless, do: func(k *strike) bool {
-		k.c.warp() // the beats keep to the first one
+		k.c.unpaced = true // the beats keep to the first one
 		k.c.hello()
 		return false
 	}},

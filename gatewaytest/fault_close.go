@@ -75,7 +75,7 @@ var socketFaults = []fault{
 	}},
 	{name: "half-open-up", at: openStages, severity: breaks, do: func(k *strike) bool {
 		k.c.link.deaf = true
-		k.c.warp()
+		k.c.unpaced = true
 		return false
 	}},
 	{name: "stall", at: openStages, severity: breaks, do: func(k *strike) bool {
@@ -97,8 +97,8 @@ var socketFaults = []fault{
 		return false
 	}},
 	{name: "slow", at: openStages, severity: harmless, do: func(k *strike) bool {
-		k.c.warp()
 		k.c.link.slow = time.Now().Add(k.pause(time.Second, 20*time.Second))
+		k.c.warp(k.c.link.slow)
 		k.c.link.slowBytes = 512 << k.rng.IntN(5)
 		return false
 	}},
@@ -108,6 +108,8 @@ const padding = `{"padding":"...................................................
 
 // stillFor lets nothing pass for a while. Called with s.mu held.
 func (c *Conn) stillFor(d time.Duration) {
-	c.link.still = time.Now().Add(d)
-	c.warp()
+	if until := time.Now().Add(d); until.After(c.link.still) {
+		c.link.still = until
+		c.warp(until)
+	}
 }

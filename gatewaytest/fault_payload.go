@@ -37,7 +37,7 @@ var ackFaults = []fault{
 		return false
 	}},
 	{name: "op1-flood", at: openStages &^ helloStages, severity: harmless, do: func(k *strike) bool {
-		k.c.warp() // what does not fit the send limit is answered later, all by one
+		k.c.unpaced = true // what does not fit the send limit is answered later, all by one
 		for range 150 {
 			k.c.say(opHeartbeat, "null")
 		}
@@ -176,5 +176,5 @@ func (c *Conn) interval() time.Duration {
 	if c.pace.interval > 0 {
 		return c.pace.interval
 	}
-	return c.s.cfg.HeartbeatInterval
+	return c.s.interval()
 }

@@ -40,14 +40,17 @@ func (c *Conn) due() time.Time {
 		return time.Time{}
 	case c.closing:
 		return c.closeBy
-	case c.muted, c.warped:
+	case c.muted, c.unpaced && !p.hello.IsZero():
 		return time.Time{}
-	case p.hello.IsZero():
-		return c.opened.Add(silence)
 	}
 	due := p.since().Add(p.interval + p.interval/2)
-	if !p.answerBy.IsZero() && p.answerBy.Before(due) {
+	if p.hello.IsZero() {
+		due = c.opened.Add(silence)
+	} else if !p.answerBy.IsZero() && p.answerBy.Before(due) {
 		due = p.answerBy
+	}
+	if steady := c.steady(); steady.After(due) {
+		due = steady
 	}
 	return due
 }
@@ -78,7 +81,7 @@ func (c *Conn) overdue(now time.Time) (drop bool) {
 
 // hello sends op 10. Called with s.mu held.
 func (c *Conn) hello() {
-	d := mustJSON(map[string]any{"heartbeat_interval": c.s.cfg.HeartbeatInterval.Milliseconds(), "_trace": []string{"gatewaytest"}})
+	d := mustJSON(map[string]any{"heartbeat_interval": c.s.interval().Milliseconds(), "_trace": []string{"gatewaytest"}})
 	c.send(outgoing{kind: outText, op: opHello, d: d, body: appendPayload(nil, opHello, d)})
 }
 
@@ -130,7 +133,11 @@ func (c *Conn) beat(d json.RawMessage, now time.Time) bool {
 		c.judgeSequence(seq)
 	}
 	p := &c.pace
-	if p.hello.IsZero() || c.warped {
+	if p.hello.IsZero() || c.unpaced {
+		return true
+	}
+	if now.Before(c.steady()) {
+		p.last, p.paced, p.answerBy = now, now, time.Time{}
 		return true
 	}
 	gap, since := now.Sub(p.since()), "the last one"
@@ -181,7 +188,7 @@ func (c *Conn) judgeSequence(seq int64) {
 	if c.sess != nil && seq >= c.sess.resumed {
 		c.sess.ledger.wentOn() // the client has read READY, or RESUMED
 	}
-	if c.s.cfg.TrimOnHeartbeat && c.sess != nil {
+	if c.s.trims() && c.sess != nil {
 		c.sess.trimmed = max(c.sess.trimmed, min(seq, c.cursor))
 		c.sess.log.dropTo(c.sess.trimmed)
 	}
@@ -213,7 +220,7 @@ func (c *Conn) ack() {
 func (c *Conn) sampleFirstBeat(now time.Time) {
 	p := &c.pace
 	s := c.s
-	if p.first.IsZero() || c.muted || c.warped || now.Sub(p.hello) < p.interval || len(s.firstBeats) >= maxFirstBeats {
+	if p.first.IsZero() || c.muted || c.unpaced || now.Sub(p.hello) < p.interval || len(s.firstBeats) >= maxFirstBeats {
 		return
 	}
 	s.firstBeats = append(s.firstBeats, float64(p.first.Sub(p.hello))/float64(p.interval))

@@ -8,7 +8,15 @@ func (s *Server) HostDown(host string, down bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, h := range hostsNamed(host) {
+		s.takeOver(h, false)
 		s.setHost(s.down, h, down)
+	}
+}
+
+// takeOver makes the chaos forget a trouble of a host: the test decides on it now. Called with s.mu held.
+func (s *Server) takeOver(host string, mute bool) {
+	if f := s.fell[host]; f != nil && f.mute == mute {
+		delete(s.fell, host)
 	}
 }
 
@@ -28,6 +36,7 @@ func (s *Server) HostMute(host string, mute bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, h := range hostsNamed(host) {
+		s.takeOver(h, true)
 		s.setHost(s.mute, h, mute)
 	}
 }

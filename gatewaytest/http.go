@@ -45,12 +45,14 @@ func (s *Server) handle(nc net.Conn, host string) {
 	}
 	shard := shardTag(req.URL.Query())
 	if mute, down := s.unreachable(host); mute || down {
-		s.missed(host, shard)
+		if req.URL.Path == "" || req.URL.Path == "/" {
+			s.missed(host, shard, !down)
+		}
 		if down {
 			reset(nc)
 			return
 		}
-		nc.SetDeadline(s.muteEnds())
+		nc.SetDeadline(s.muteEnds(host))
 		io.Copy(io.Discard, nc)
 		reset(nc)
 		return

@@ -116,16 +116,14 @@ func (c *Conn) judgeIdentify(f fields) {
 // It says whether a session may begin.
 func (s *Server) admit(c *Conn, key shardKey, now time.Time) bool {
 	limitKey := key.id % s.cfg.MaxConcurrency
-	if c.warped {
-		s.used++
-		return true // when it was sent is not known
+	if !c.warped(now) { // else nobody knows when it was sent
+		if last, ok := s.identified[limitKey]; ok && now.Sub(last) < s.cfg.IdentifySpacing {
+			c.violation(RuleIdentifySpacing, "IDENTIFY of rate limit key %d after %v, %v are required", limitKey, now.Sub(last), s.cfg.IdentifySpacing)
+			c.refuse()
+			return false
+		}
+		s.identified[limitKey] = now
 	}
-	if last, ok := s.identified[limitKey]; ok && now.Sub(last) < s.cfg.IdentifySpacing {
-		c.violation(RuleIdentifySpacing, "IDENTIFY of rate limit key %d after %v, %v are required", limitKey, now.Sub(last), s.cfg.IdentifySpacing)
-		c.refuse()
-		return false
-	}
-	s.identified[limitKey] = now
 	if s.remaining(now) == 0 {
 		// docs /events/gateway#identifying: going over ends every session and resets the token.
 		c.violation(RuleSessionLimit, "IDENTIFY beyond the %d of a day", s.cfg.SessionLimit)

@@ -23,9 +23,23 @@ var (
 	errGone = errors.New("gatewaytest: the connection has ended")
 )
 
-// warp notes that the network makes a client's pace look like none of its own: from here on its heartbeats and
-// limits are not judged by when they arrive. Called with s.mu held.
-func (c *Conn) warp() { c.warped = true }
+// warpLasts is how long after the network has held things up what arrived in that time stands in a window: that of
+// the send limit, the longest there is.
+const warpLasts = time.Minute
+
+// warp notes that until a time the network makes a client's pace look like none of its own. Called with s.mu held.
+func (c *Conn) warp(until time.Time) {
+	if until.After(c.warpEnds) {
+		c.warpEnds = until
+	}
+}
+
+// warped says whether limits cannot be judged by when payloads arrive. Called with s.mu held.
+func (c *Conn) warped(now time.Time) bool { return now.Before(c.warpEnds.Add(warpLasts)) }
+
+// steady is from when on heartbeats are judged by when they arrive: the one before has then come on time too. Called
+// with s.mu held.
+func (c *Conn) steady() time.Time { return c.warpEnds.Add(max(warpLasts, 2*c.interval())) }
 
 // put writes to the socket as the network lets it. It belongs to the writing goroutine.
 func (c *Conn) put(buf []byte) error {
@@ -65,7 +79,7 @@ func (c *Conn) passage(n int) (bytes int, wait time.Duration, tear bool) {
 			return 0, step, false
 		}
 		c.slept = false
-		return min(n, max(int(step)*l.slowBytes/int(time.Second), 1)), 0, false
+		return min(n, max(l.slowBytes/int(time.Second/step), 1)), 0, false
 	case l.pieces > 0:
 		l.pieces--
 		return min(n, max(l.piece, 1)), 0, false
@@ -88,7 +102,7 @@ func (c *Conn) hears() bool {
 	}
 }
 
-// pause waits; false if the connection ends meanwhile.
+// pause waits; false if the connection or the server ends meanwhile.
 func (c *Conn) pause(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -96,6 +110,8 @@ func (c *Conn) pause(d time.Duration) bool {
 	case <-t.C:
 		return true
 	case <-c.gone:
+		return false
+	case <-c.s.done:
 		return false
 	}
 }

@@ -91,6 +91,9 @@ func (c *Conn) receive(typ byte, data []byte) {
 	}
 	rule := s.match(in.op, c, in.d)
 	c.asked = c.asked || in.op == opIdentify || in.op == opResume
+	if s.chaos != nil && c.shard < 0 {
+		c.shard = s.namedShard(in.op, in.d) // whose luck it is
+	}
 	s.mu.Unlock()
 	c.current = in
 	switch {
@@ -126,7 +129,7 @@ func (c *Conn) judge(typ byte, data []byte, now time.Time) *incoming {
 		}
 		return nil
 	}
-	if n := c.sends.add(now, 60*time.Second, 120); n > 120 && !c.warped {
+	if n := c.sends.add(now, 60*time.Second, 120); n > 120 && !c.warped(now) {
 		c.fault(4008, RuleRateLimit, "%d payloads within 60 s", n)
 		return nil
 	}
@@ -159,7 +162,7 @@ func (c *Conn) judge(typ byte, data []byte, now time.Time) *incoming {
 // consumer stands still beats on and reads nothing.
 func (c *Conn) afterInvalid(op int, now time.Time) {
 	again := (op == opIdentify || op == opResume) && c.asked
-	if !c.warped && (again || op != opHeartbeat && now.Sub(c.invalid) > time.Second) {
+	if !c.warped(now) && (again || op != opHeartbeat && now.Sub(c.invalid) > time.Second) {
 		c.violation(RuleAfterInvalid, "op %d after op 9", op)
 	}
 	c.close(4003, closeReason[4003])

@@ -30,7 +30,8 @@ type Server struct {
 	timer     *time.Timer
 	presses   presses
 
-	digestSeed maphash.Seed
+	digestSeed   maphash.Seed
+	beatsAsGiven bool // Config.HeartbeatInterval was set
 
 	// mu guards everything below, and the marked fields of Conn, session and Rule. It is held for work
 	// in memory only, never across I/O or a wait.
@@ -70,8 +71,7 @@ type Server struct {
 
 	chaos   *chaos // nil for none
 	strikes map[Strike]int
-	fell    string    // the fault that last took a host down
-	rises   time.Time // when that is over, if those who wait are then dropped
+	fell    map[string]*fall // hosts that the chaos has in trouble
 
 	rules      []*Rule
 	received   ring[Payload]
@@ -87,13 +87,14 @@ type Server struct {
 }
 
 func newServer(cfg Config) (*Server, error) {
+	asked := cfg.HeartbeatInterval
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	w := newWorld(worldConfig{Seed: cfg.Seed, Guilds: cfg.Guilds, MembersPerGuild: cfg.Members, Mix: cfg.Mix})
 	s := &Server{
-		cfg: cfg, log: cfg.Logger,
+		cfg: cfg, log: cfg.Logger, beatsAsGiven: asked != 0,
 		done: make(chan struct{}), digestSeed: maphash.MakeSeed(),
 		sockets: map[net.Conn]struct{}{}, down: map[string]bool{}, mute: map[string]bool{},
 		token: cfg.Token, world: w, guilds: w.guildIDs(), rng: rand.New(rand.NewPCG(cfg.Seed, 0x676174657761)),
@@ -102,7 +103,7 @@ func newServer(cfg Config) (*Server, error) {
 		identified: map[int]time.Time{}, dayBegan: time.Now(), memberList: map[uint64]time.Time{},
 		received: ring[Payload]{max: cfg.Record}, awaited: map[int]int64{},
 		ledgers: map[string]*ledger{}, retired: ring[string]{max: maxLedgers},
-		allowed: map[string]bool{}, strikes: map[Strike]int{},
+		allowed: map[string]bool{}, strikes: map[Strike]int{}, fell: map[string]*fall{},
 	}
 	s.timer = time.NewTimer(time.Hour)
 	s.timer.Stop() // until something is due
@@ -127,7 +128,7 @@ func NewMemoryServer(cfg Config) *Server {
 	s.memory.missed = func(name string) {
 		for host, known := range memoryHosts {
 			if name == known {
-				s.missed(host, -1)
+				s.missed(host, -1, false)
 			}
 		}
 	}

@@ -16,8 +16,8 @@ const (
 	stageSlot                     // Hello sent; neither IDENTIFY nor RESUME has come
 	stageIdentify                 // IDENTIFY has come, READY is not sent
 	stageResume                   // RESUME has come, nothing is replayed yet
-	stageReplay                   // part of what was missed is sent
-	stageLive                     // READY or RESUMED is sent
+	stageReplay                   // RESUME is accepted; part of what was missed may be sent
+	stageLive                     // READY is issued, or all that was missed is sent
 	stages
 )
 

@@ -164,7 +164,7 @@ func (c *Conn) write() {
 		c.s.presses.giveBack(buf)
 		if c.wrote(batch, err) {
 			// The reading goroutine sees the end of the socket, and ends the connection.
-			if err == errTorn {
+			if err == errTorn || err == errGone {
 				c.drop()
 			} else {
 				c.nc.Close()
@@ -189,6 +189,9 @@ func (c *Conn) wrote(batch []outgoing, err error) (done bool) {
 
 // frame appends m as WebSocket frames.
 func (c *Conn) frame(dst []byte, m outgoing) []byte {
+	if c.pack.truncated {
+		return dst
+	}
 	switch m.kind {
 	case outText:
 		return c.pack.append(dst, m.body)
