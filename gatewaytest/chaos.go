@@ -195,7 +195,8 @@ func (ch *chaos) lets(l *luck, f fault, at stage, now time.Time) bool {
 		}
 		return true
 	}
-	if now.Sub(l.ended) < gentleRest {
+	first := l.broken.IsZero() && at == stageLive && f.severity == harmless
+	if now.Sub(l.ended) < gentleRest && !first {
 		// A new session may be held up once, and fail only where there was none to miss.
 		if l.held || at == stageLive || slowToShow(f.name) || f.severity != harmless && (f.severity != breaks || !l.broken.IsZero()) {
 			return false
