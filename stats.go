@@ -58,8 +58,8 @@ func (s *Stats) Snapshot() Snapshot {
 	return s.now
 }
 
-func (s *Stats) update(f func(*Snapshot)) {
+func (s *Stats) publish(now *Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f(&s.now)
+	s.now = *now
 }

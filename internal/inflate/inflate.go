@@ -63,7 +63,7 @@ func (f *Inflater) Push(msg []byte) (out []byte, ok bool, err error) {
 	if f.err != nil {
 		return nil, false, f.err
 	}
-	f.out.recycle()
+	f.out.b = f.out.b[:0]
 	switch f.mode {
 	case Zlib:
 		err = f.zlib.push(&f.out, msg, f.limit)
@@ -85,11 +85,11 @@ func (f *Inflater) Push(msg []byte) (out []byte, ok bool, err error) {
 	return f.out.b, true, nil
 }
 
-// Trim gives buffers of more than 4 MiB back. It ends the life of what Push returned last.
-func (f *Inflater) Trim() {
-	f.out.trim()
+// Rest gives back what only a message needs, for a time without any. It ends the life of what Push returned last.
+func (f *Inflater) Rest() {
+	f.out.rest()
 	if f.zlib.parts == 0 {
-		f.zlib.in.trim()
+		f.zlib.in.rest()
 	}
 }
 

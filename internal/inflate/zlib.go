@@ -64,7 +64,7 @@ func (z *zlibStream) push(out *buffer, msg []byte, limit int) error {
 	}
 	z.begun = true
 	z.slide(out.b)
-	z.in.recycle()
+	z.in.b = z.in.b[:0]
 	z.parts = 0
 	return nil
 }
