@@ -37,11 +37,11 @@ func (r *readAhead) Read(p []byte) (int, error) {
 	return r.take(p), err
 }
 
-// take gives the buffer back when a read has left half of it empty: the next one may have to wait for long.
+// take gives the buffer back when a read has not filled it: the next one may have to wait for long.
 func (r *readAhead) take(p []byte) int {
 	n := copy(p, r.rest)
 	r.rest = r.rest[n:]
-	if len(r.rest) == 0 && cap(r.rest) > aheadMost/2 {
+	if len(r.rest) == 0 && cap(r.rest) > 0 {
 		aheadPool.Put(r.buf)
 		r.buf = nil
 	}
