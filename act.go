@@ -44,7 +44,7 @@ func (s *shard) act(now time.Time, e session.Effects, item *received) {
 	}
 	s.report(now, e, item)
 	if item != nil && item.what == message && item.msg.Op == session.OpDispatch && e.News != session.Ignored && e.News != session.Duplicate {
-		s.dispatch(e, item)
+		s.dispatch(item)
 	}
 	s.showState(now)
 }
@@ -137,7 +137,7 @@ func (s *shard) lose(now time.Time, e session.Effects, item *received) {
 }
 
 // dispatch puts a dispatch into the backlog, or counts it where the filter keeps it out.
-func (s *shard) dispatch(e session.Effects, item *received) {
+func (s *shard) dispatch(item *received) {
 	at := mark{s.m.Generation(), s.m.Session().Seq}
 	d := item.dispatch
 	s.count.Dispatches++

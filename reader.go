@@ -191,6 +191,12 @@ func (r *reader) parse(text []byte) received {
 	if r.now.IsZero() {
 		r.now = time.Now()
 	}
+	head, known := envelope.Envelope{}, false
+	if r.cfg.Filter != nil {
+		if head, known = envelope.Head(text); known && r.unwanted(head) {
+			return received{what: message, msg: session.Message{Op: head.Op, Seq: head.Seq, Type: r.name(head.Type)}}
+		}
+	}
 	e, err := envelope.Parse(text)
 	if err != nil {
 		return received{what: garbage, err: &ProtocolError{During: "payload", Reason: "is not JSON", Err: err}}
@@ -209,7 +215,7 @@ func (r *reader) parse(text []byte) received {
 			}
 		case "RESUMED":
 		default:
-			if r.cfg.Filter != nil && !r.cfg.Filter(item.msg.Type) {
+			if !known && r.unwanted(e) { // asked once
 				return item
 			}
 		}
@@ -225,6 +231,15 @@ func (r *reader) parse(text []byte) received {
 		item.msg.Resumable = string(bytes.TrimSpace(e.Data)) != "false"
 	}
 	return item
+}
+
+// unwanted asks the filter. READY and RESUMED pass every filter.
+func (r *reader) unwanted(e envelope.Envelope) bool {
+	if r.cfg.Filter == nil || e.Op != session.OpDispatch {
+		return false
+	}
+	name := r.name(e.Type)
+	return name != "READY" && name != "RESUMED" && !r.cfg.Filter(name)
 }
 
 // name is t as a string, allocated once for each event type.

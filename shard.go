@@ -133,6 +133,7 @@ func (s *shard) run(ctx context.Context) error {
 			s.take(time.Now(), event, ok)
 		case inbound <- first:
 			s.delivered(s.backlog.pop())
+			s.deliver()
 		case save <- toSave:
 			s.saving(now, toSave)
 		case err := <-s.saver.saved:
@@ -203,6 +204,11 @@ func (s *shard) process(now time.Time, item *received) {
 		s.log.Debug("connection open", "host", hostOf(s.url))
 		s.act(now, s.m.Opened(now), nil)
 	case message:
+		if item.msg.Op == session.OpDispatch && s.m.Follow(item.msg.Seq, item.msg.Type) {
+			s.count.Sequence = item.msg.Seq
+			s.dispatch(item)
+			return
+		}
 		if item.refused != nil && !s.warned {
 			s.warned = true
 			s.log.Warn("resume URL not used; resuming at the first URL", "error", item.refused)
@@ -263,6 +269,18 @@ func (s *shard) permitted(now time.Time, pass Permit, ok bool) {
 	}
 	s.pass = pass
 	s.act(now, s.m.Permit(now), nil)
+}
+
+// deliver hands over what goes without waiting.
+func (s *shard) deliver() {
+	for s.backlog.n > 0 {
+		select {
+		case s.inbound <- s.backlog.first():
+			s.delivered(s.backlog.pop())
+		default:
+			return
+		}
+	}
 }
 
 // delivered notes that the consumer has an event.

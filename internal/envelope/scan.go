@@ -27,7 +27,10 @@ func object(b []byte) (members, bool) {
 }
 
 // next moves to the next member. It is false at the end of the object, and when it fails.
-func (m *members) next() bool {
+func (m *members) next() bool { return m.key() && m.skip() }
+
+// key moves to the name of the next member; its value is yet to be skipped.
+func (m *members) key() bool {
 	if m.failed {
 		return false
 	}
@@ -60,11 +63,16 @@ func (m *members) next() bool {
 	if i = space(b, end+1); at(b, i) != ':' {
 		return m.fail(i)
 	}
-	i = space(b, i+1)
-	if end = skip(b, i); end < 0 {
+	m.i = space(b, i+1)
+	return true
+}
+
+func (m *members) skip() bool {
+	end := skip(m.b, m.i)
+	if end < 0 {
 		return m.fail(^end)
 	}
-	m.value, m.i = b[i:end:end], end
+	m.value, m.i = m.b[m.i:end:end], end
 	return true
 }
 
