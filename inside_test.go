@@ -155,7 +155,7 @@ func TestBacklogKeepsOrderAndBounds(t *testing.T) {
 			b.pop()
 			out++
 		}
-		if b.n > 50 || b.bytes > 1000 || b.n == 0 && b.bytes != 0 || len(b.items) > 64 {
+		if b.n > 50 || b.bytes > 1000 || b.n == 0 && b.bytes != 0 || len(b.items) > 256 {
 			t.Fatalf("%d events of %d bytes in a ring of %d", b.n, b.bytes, len(b.items))
 		}
 	}

@@ -6,15 +6,19 @@ import (
 )
 
 // readAhead reads a connection in pieces as large as it gives, where the WebSocket library asks for 4 KiB
-// at a time, and tells before it may have to wait. It has a buffer only while a read of 4 KiB leaves something.
+// at a time, and tells before it may have to wait.
 type readAhead struct {
 	io.ReadWriteCloser
 	waits func() // nil until the connection is open
+	more  bool   // the last read was full, so there is more; only then a buffer waits with the next
 	buf   *[aheadMost]byte
 	rest  []byte // of buf, not yet taken
 }
 
-const aheadMost = 64 << 10
+const (
+	aheadMost  = 64 << 10
+	aheadAsked = 4 << 10 // by the library, when it does not know how much there is
+)
 
 var aheadPool = sync.Pool{New: func() any { return new([aheadMost]byte) }}
 
@@ -25,23 +29,20 @@ func (r *readAhead) Read(p []byte) (int, error) {
 	if r.waits != nil {
 		r.waits()
 	}
-	if r.buf == nil || len(p) >= aheadMost {
+	if !r.more || len(p) >= aheadMost {
 		n, err := r.ReadWriteCloser.Read(p)
-		if n == len(p) && r.buf == nil {
-			r.buf = aheadPool.Get().(*[aheadMost]byte)
-		}
+		r.more = n == len(p) && n <= aheadAsked
 		return n, err
 	}
+	r.buf = aheadPool.Get().(*[aheadMost]byte)
 	n, err := r.ReadWriteCloser.Read(r.buf[:])
-	r.rest = r.buf[:n]
+	r.rest, r.more = r.buf[:n], n == aheadMost
 	return r.take(p), err
 }
 
-// take gives the buffer back when a read has not filled it: the next one may have to wait for long.
 func (r *readAhead) take(p []byte) int {
 	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	if len(r.rest) == 0 && cap(r.rest) > 0 {
+	if r.rest = r.rest[n:]; len(r.rest) == 0 {
 		aheadPool.Put(r.buf)
 		r.buf = nil
 	}

@@ -24,7 +24,8 @@ type reader struct {
 	names map[string]string // event types seen, so that each is allocated once
 
 	inflater *inflate.Inflater
-	batch    *batch    // not yet handed over
+	batch    *batch // not yet handed over
+	slab     *slab
 	buf      *[]byte   // the last message, as sent
 	within   bool      // a message that has not been read to its end
 	now      time.Time // when the socket was last read; zero if that is not known yet
@@ -143,8 +144,12 @@ func (r *reader) frame(ws *websocket.Conn) (binary bool, err error) {
 	}
 }
 
-// rest gives the buffers back.
+// rest gives back what an idle shard does not need.
 func (r *reader) rest() {
+	if r.slab != nil {
+		slabPool.Put(r.slab)
+		r.slab = nil
+	}
 	if r.within {
 		return
 	}
@@ -219,10 +224,12 @@ func (r *reader) parse(text []byte) received {
 				return item
 			}
 		}
-		item.dispatch = &Dispatch{
-			source: source{r.cfg.ShardID}, Type: item.msg.Type, Sequence: e.Seq,
-			Received: r.now, Body: bytes.Clone(e.Data),
+		if r.slab == nil {
+			r.slab = slabPool.Get().(*slab)
 		}
+		d := r.slab.dispatch(e.Data)
+		d.source, d.Type, d.Sequence, d.Received = source{r.cfg.ShardID}, item.msg.Type, e.Seq, r.now
+		item.dispatch = d
 	case session.OpHello:
 		ms, _ := envelope.Int(e.Data, "heartbeat_interval")
 		item.msg.Interval = time.Duration(min(max(ms, 0), int64(time.Hour/time.Millisecond))) * time.Millisecond
