@@ -44,7 +44,7 @@ func (s *shard) act(now time.Time, e session.Effects, item *received) {
 	}
 	s.report(now, e, item)
 	if item != nil && item.what == message && item.msg.Op == session.OpDispatch && e.News != session.Ignored && e.News != session.Duplicate {
-		s.dispatch(e, item)
+		s.dispatch(item)
 	}
 	s.showState(now)
 }
@@ -59,7 +59,7 @@ func (s *shard) report(now time.Time, e session.Effects, item *received) {
 		if s.m.Acks() >= s.last.beat {
 			s.last = blame{}
 		}
-		s.cfg.Stats.update(func(n *Snapshot) { n.Latency = e.Latency })
+		s.count.Latency = e.Latency
 		s.void(&HeartbeatAck{from, s.m.Acks(), e.Latency})
 	case session.WentLive:
 		s.log.Info("connected", "resumed", e.Resumed, "session", s.m.Session().ID, "host", hostOf(s.url))
@@ -70,15 +70,15 @@ func (s *shard) report(now time.Time, e session.Effects, item *received) {
 	case session.SlowReady:
 		s.log.Warn("no READY for 60 s; waiting on")
 	case session.Ignored:
-		s.cfg.Stats.update(func(n *Snapshot) { n.Ignored++ })
+		s.count.Ignored++
 		s.log.Debug("payload ignored", "op", item.msg.Op, "type", item.msg.Type)
 	case session.Duplicate:
-		s.cfg.Stats.update(func(n *Snapshot) { n.Duplicates++ })
+		s.count.Duplicates++
 	case session.Lost:
 		s.lose(now, e, item)
 	}
 	if e.Gap > 0 {
-		s.cfg.Stats.update(func(n *Snapshot) { n.Skipped += e.Gap })
+		s.count.Skipped += e.Gap
 		s.log.Warn("sequence numbers skipped by discord", "count", e.Gap, "sequence", s.m.Session().Seq)
 	}
 }
@@ -93,8 +93,8 @@ func (s *shard) lose(now time.Time, e session.Effects, item *received) {
 		s.closing = true
 		s.conn.close(e.Close)
 	}
-	if s.held != nil {
-		s.unhold() // not counted yet, so it comes again
+	if s.batch != nil {
+		s.dropBatch()
 	}
 	if closed, ok := errors.AsType[*CloseError](err); ok && e.Fail.Blamed &&
 		(closed.Code == CloseUnknownOpcode || closed.Code == CloseDecodeError) {
@@ -109,7 +109,7 @@ func (s *shard) lose(now time.Time, e session.Effects, item *received) {
 	s.dropWrites()
 	s.giveUpPermit()
 	s.last = blame{}
-	s.cfg.Stats.update(func(n *Snapshot) { n.LastLoss, n.LastLossAt = err, now })
+	s.count.LastLoss, s.count.LastLossAt = err, now
 	if e.End {
 		s.err = err
 		if closed, ok := errors.AsType[*CloseError](err); ok && !closed.Code.Final() {
@@ -137,34 +137,31 @@ func (s *shard) lose(now time.Time, e session.Effects, item *received) {
 }
 
 // dispatch puts a dispatch into the backlog, or counts it where the filter keeps it out.
-func (s *shard) dispatch(e session.Effects, item *received) {
+func (s *shard) dispatch(item *received) {
 	at := mark{s.m.Generation(), s.m.Session().Seq}
 	d := item.dispatch
+	s.count.Dispatches++
 	if d != nil {
 		d.SessionID = s.m.Session().ID
 		if !s.observed(d) && d.Type != "READY" && d.Type != "RESUMED" {
 			d = nil
 		}
 	}
-	s.cfg.Stats.update(func(n *Snapshot) {
-		n.Dispatches++
-		if d == nil {
-			n.Filtered++
-		}
-	})
 	switch {
 	case d != nil:
 		s.queue(d, len(d.Body), at)
 	case s.backlog.n > 0:
+		s.count.Filtered++
 		s.backlog.cover(at)
 	default:
+		s.count.Filtered++
 		s.handle(at)
 	}
 }
 
 func (s *shard) queue(event IncomingEvent, size int, at mark) {
 	s.backlog.push(waiting{event, size, at})
-	s.cfg.Stats.update(func(n *Snapshot) { n.Backlog, n.BacklogBytes = s.backlog.n, int64(s.backlog.bytes) })
+	s.count.Backlog, s.count.BacklogBytes = s.backlog.n, int64(s.backlog.bytes)
 }
 
 // void hands over a voidable event if somebody is there for it. It never overtakes an older dispatch,
@@ -186,13 +183,13 @@ func (s *shard) void(event IncomingEvent) {
 			ready = false
 		}
 	}
-	s.cfg.Stats.update(func(n *Snapshot) { n.Voided++ })
+	s.count.Voided++
 }
 
 // reject gives a command back. Commands are read only while the backlog has room, so this cannot grow it far.
 func (s *shard) reject(event OutgoingEvent, err error) {
 	s.log.Warn("command rejected", "command", name(event), "error", err)
-	s.cfg.Stats.update(func(n *Snapshot) { n.Rejected++ })
+	s.count.Rejected++
 	at := s.handled
 	if s.backlog.n > 0 {
 		at = s.backlog.lastMark()
@@ -209,17 +206,15 @@ func (s *shard) observed(event IncomingEvent) bool {
 
 func (s *shard) showState(now time.Time) {
 	state, at := s.m.State(), s.m.Deadline(now)
-	s.cfg.Stats.update(func(n *Snapshot) {
-		n.Session, n.Sequence = s.m.Session().ID, s.m.Session().Seq
-		if s.handled.generation != s.m.Generation() {
-			n.Handled = NoSequence
-		}
-		if n.State == state.String() {
-			return
-		}
-		n.State, n.Since, n.Retry = state.String(), now, time.Time{}
-		if state == session.Waiting {
-			n.Retry = at
-		}
-	})
+	s.count.Session, s.count.Sequence = s.m.Session().ID, s.m.Session().Seq
+	if s.handled.generation != s.m.Generation() {
+		s.count.Handled = NoSequence
+	}
+	if s.count.State == state.String() {
+		return
+	}
+	s.count.State, s.count.Since, s.count.Retry = state.String(), now, time.Time{}
+	if state == session.Waiting {
+		s.count.Retry = at
+	}
 }

@@ -26,7 +26,7 @@ func TestFilteredDispatchAllocatesNothingAndADeliveredOneTwice(t *testing.T) {
 			r := reader{cfg: s.cfg, addr: s.addr, names: map[string]string{}}
 			text := []byte(`{"t":"MESSAGE_CREATE","op":0,"d":{"content":"hello"}}`)
 			if got := testing.AllocsPerRun(1000, func() {
-				s.received(now, r.parse(text))
+				s.handed(now, alone(r.parse(text)))
 				for s.backlog.n > 0 {
 					s.delivered(s.backlog.pop())
 				}

@@ -1,13 +1,23 @@
 package chiru
 
+import "sync"
+
 // backlog is what waits for inbound: bounded in events and in bytes.
 type backlog struct {
-	items     []waiting // a ring; grows to maxEvents at most
+	items     []waiting // a ring; grows to maxEvents at most, or ringPooled
 	head, n   int
 	bytes     int
 	maxEvents int
 	maxBytes  int
 }
+
+const (
+	ringKept   = 32 // places that an empty backlog keeps; a batch fits
+	ringPooled = 256
+)
+
+// ringPool holds the rings of backlogs that are empty.
+var ringPool = sync.Pool{New: func() any { return new([ringPooled]waiting) }}
 
 // waiting is one event that must not be lost.
 type waiting struct {
@@ -37,7 +47,12 @@ func (b *backlog) push(w waiting) {
 }
 
 func (b *backlog) grow() {
-	bigger := make([]waiting, max(8, 2*len(b.items)))
+	var bigger []waiting
+	if size := max(8, 2*len(b.items)); size <= ringKept || size > ringPooled {
+		bigger = make([]waiting, size)
+	} else {
+		bigger = ringPool.Get().(*[ringPooled]waiting)[:]
+	}
 	for i := range b.n {
 		bigger[i] = b.items[(b.head+i)%len(b.items)]
 	}
@@ -52,6 +67,12 @@ func (b *backlog) pop() waiting {
 	b.head = (b.head + 1) % len(b.items)
 	b.n--
 	b.bytes -= w.size
+	if b.n == 0 && len(b.items) > ringKept {
+		if len(b.items) == ringPooled {
+			ringPool.Put((*[ringPooled]waiting)(b.items))
+		}
+		b.items, b.head = nil, 0
+	}
 	return w
 }
 

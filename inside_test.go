@@ -18,6 +18,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/chiru-go/chiru/gatewaytest"
+	"github.com/chiru-go/chiru/internal/inflate"
 	"github.com/chiru-go/chiru/internal/session"
 )
 
@@ -154,7 +155,7 @@ func TestBacklogKeepsOrderAndBounds(t *testing.T) {
 			b.pop()
 			out++
 		}
-		if b.n > 50 || b.bytes > 1000 || b.n == 0 && b.bytes != 0 || len(b.items) > 64 {
+		if b.n > 50 || b.bytes > 1000 || b.n == 0 && b.bytes != 0 || len(b.items) > 256 {
 			t.Fatalf("%d events of %d bytes in a ring of %d", b.n, b.bytes, len(b.items))
 		}
 	}
@@ -196,7 +197,7 @@ func TestVoidableEventLetsTheWaitingDispatchesGoFirst(t *testing.T) {
 		for e := range inbound {
 			got = append(got, strings.TrimSpace(e.(fmt.Stringer).String()))
 		}
-		voided := s.cfg.Stats.Snapshot().Voided
+		voided := s.count.Voided
 		if !slices.Equal(got, want) || (voided == 0) != (room == 5) || s.backlog.n != max(2-room, 0) {
 			t.Errorf("room for %d: got %q, %d voided, %d left; want %q", room, got, voided, s.backlog.n, want)
 		}
@@ -237,7 +238,7 @@ func TestWritersLastWordSettlesACommandCaughtByABreak(t *testing.T) {
 		s.dropWrites()
 		s.conn.wrote <- failed
 		s.gone()
-		if sent := s.hand == nil; sent != (failed == nil) || s.cfg.Stats.Snapshot().Commands != map[bool]int64{true: 1}[sent] {
+		if sent := s.hand == nil; sent != (failed == nil) || s.count.Commands != map[bool]int64{true: 1}[sent] {
 			t.Errorf("the writer said %v; the command counts as sent: %v", failed, sent)
 		}
 	}
@@ -274,34 +275,29 @@ func TestPermitOfAnIdentifyThatTheWriterHadIsSpentByABreak(t *testing.T) {
 	}
 }
 
-func TestReadBufferOfALargeMessageIsGivenBackAfterSmallOnes(t *testing.T) {
-	var f readBuffer
-	for _, size := range []int{100, 1 << 20, 1 << 20} {
-		f.b = append(f.empty(), make([]byte, size)...)
-	}
-	for i := range 64 {
-		f.b = append(f.empty(), make([]byte, 100)...)
-		if large := cap(f.b) > 64<<10; large != (i <= 32) {
-			t.Fatalf("%d small messages after a large one the buffer has %d bytes", i+1, cap(f.b))
+func TestReaderThatWaitsHoldsNoBuffers(t *testing.T) {
+	for _, size := range []int{4 << 10, 1 << 20, 1<<20 + 1} {
+		buf := make([]byte, 0, size)
+		r := reader{buf: &buf, inflater: inflate.New(inflate.None, 1)}
+		r.within = true
+		if r.rest(); r.buf == nil {
+			t.Error("the buffer of a message that has not come to its end is given back")
 		}
-	}
-	before := cap(f.b)
-	f.b = append(f.empty(), 1)
-	if cap(f.b) != before {
-		t.Errorf("a small buffer is not used again")
+		r.within = false
+		if r.rest(); r.buf != nil {
+			t.Errorf("a buffer of %d bytes is held", size)
+		}
 	}
 }
 
-func TestReadBufferOfAVeryLargeMessageIsGivenBackAtOnce(t *testing.T) {
-	f := readBuffer{b: make([]byte, 0, 4<<20)}
-	f.trim()
-	if cap(f.b) != 4<<20 {
-		t.Error("a buffer of the most that is kept is given back")
-	}
-	f.b = make([]byte, 0, 4<<20+1)
-	f.trim()
-	if cap(f.b) != 0 {
-		t.Errorf("a buffer of %d bytes is kept", cap(f.b))
+func TestReadBufferOver1MiBIsForItsMessageAlone(t *testing.T) {
+	for range 100 {
+		buf := make([]byte, 0, 1<<20+1)
+		r := reader{buf: &buf, inflater: inflate.New(inflate.None, 1)}
+		r.rest()
+		if got := bufferPool.Get().(*[]byte); cap(*got) > 1<<20 {
+			t.Fatalf("a buffer of %d bytes is used again", cap(*got))
+		}
 	}
 }
 
@@ -355,7 +351,7 @@ func TestBrokenConnectionsWriterAndReaderWaitAMomentForTheOtherToSayWhy(t *testi
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := &conn{ws: ws, in: make(chan received), read: make(chan struct{}), quit: make(chan struct{})}
+		c := &conn{ws: ws, ahead: u.ahead, in: make(chan *batch), read: make(chan struct{}), quit: make(chan struct{})}
 		u.socket.Close()
 		from := time.Now()
 		if c.send([]byte("{}")) == nil || time.Since(from) != 250*time.Millisecond {
@@ -367,8 +363,8 @@ func TestBrokenConnectionsWriterAndReaderWaitAMomentForTheOtherToSayWhy(t *testi
 			defer close(ended)
 			(&reader{cfg: &Config{MaxMessage: 4096, Compression: CompressionNone}, names: map[string]string{}}).run(c)
 		}()
-		for item := range c.in { // Hello was there before
-			if item.what == lost {
+		for b := range c.in { // Hello was there before
+			if b.items[len(b.items)-1].what == lost {
 				break
 			}
 		}
@@ -377,16 +373,4 @@ func TestBrokenConnectionsWriterAndReaderWaitAMomentForTheOtherToSayWhy(t *testi
 		}
 		<-ended
 	})
-}
-
-func TestReadBufferUpTo64KiBIsKeptForGood(t *testing.T) {
-	for size, want := range map[int]bool{64 << 10: true, 64<<10 + 1: false} {
-		f := readBuffer{b: make([]byte, 0, size)}
-		for range 1000 {
-			f.b = append(f.empty(), 1)
-		}
-		if kept := cap(f.b) == size; kept != want {
-			t.Errorf("after 1000 small messages the buffer of %d bytes is kept: %v, want %v", size, kept, want)
-		}
-	}
 }

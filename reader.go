@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/coder/websocket"
@@ -21,105 +22,142 @@ type reader struct {
 	cfg   *Config
 	addr  *address
 	names map[string]string // event types seen, so that each is allocated once
+
+	inflater *inflate.Inflater
+	batch    *batch // not yet handed over
+	slab     *slab
+	buf      *[]byte   // the last message, as sent
+	within   bool      // a message that has not been read to its end
+	now      time.Time // when the socket was last read; zero if that is not known yet
 }
 
 const (
-	namesMost  = 256      // event types kept; Discord has about 80
-	nameMost   = 64       // bytes of one
-	bufferKept = 64 << 10 // a larger read buffer is given back after bufferIdle messages that did not need it
-	bufferIdle = 32
-	bufferMost = 4 << 20 // and one larger than this at once: a READY may be the last message for a long time
+	namesMost  = 256     // event types kept; Discord has about 80
+	nameMost   = 64      // bytes of one
+	bufferMost = 1 << 20 // a larger read buffer is of use to no other message
 )
+
+// bufferPool holds the read buffers of connections that rest.
+var bufferPool = sync.Pool{New: func() any { return &[]byte{} }}
 
 // run reads until the connection ends or the shard goroutine wants no more.
 func (r *reader) run(c *conn) {
-	inflater := inflate.New(r.cfg.Compression.mode(), r.cfg.MaxMessage)
-	defer inflater.Close()
-	var buf readBuffer
-	wire := 0
+	r.inflater = inflate.New(r.cfg.Compression.mode(), r.cfg.MaxMessage)
+	defer r.inflater.Close()
+	c.ahead.waits = func() { r.waits(c) }
 	for {
-		frame, compressed, err := r.frame(c.ws, buf.empty())
-		buf.b = frame
+		compressed, err := r.frame(c.ws)
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
 				c.linger(readWait, nil) // a write that took too long has closed the socket, and says so
 			}
-			c.hand(r.loss(err))
+			r.last(c, r.loss(err))
 			return
 		}
-		text, whole := frame, true
+		text, whole := *r.buf, true
 		// Under transport compression messages are binary; text is plain in any case.
 		if compressed {
-			text, whole, err = inflater.Push(frame)
+			text, whole, err = r.inflater.Push(*r.buf)
 			if err != nil {
-				c.hand(r.malformed(r.cfg.Compression.String(), err))
+				r.last(c, r.malformed(r.cfg.Compression.String(), err))
 				return
 			}
 		}
-		wire += len(frame)
+		if r.batch == nil {
+			r.batch = newBatch()
+		}
+		r.batch.wire += len(*r.buf)
 		if !whole {
 			continue
 		}
-		item := r.parse(text)
-		item.wire, item.payload = wire, len(text)
-		wire = 0
-		buf.trim()
-		inflater.Trim()
-		if !c.hand(item) {
+		r.batch.payload += len(text)
+		r.batch.add(r.parse(text))
+		if r.batch.full() && !r.flush(c) {
 			return
 		}
 	}
 }
 
-// readBuffer is used again for each message, but gives the memory of a large one back.
-type readBuffer struct {
-	b    []byte // the last message
-	idle int    // messages since one needed it all
-}
-
-func (f *readBuffer) empty() []byte {
-	switch {
-	case cap(f.b) <= bufferKept || len(f.b) > bufferKept/2:
-		f.idle = 0
-	case f.idle < bufferIdle:
-		f.idle++
+// waits is called before a read that may have to wait. The writer reads too when it closes, and has no part in this.
+func (r *reader) waits(c *conn) {
+	select {
+	case <-c.quit:
 	default:
-		f.b = nil
+		r.now = time.Time{}
+		r.flush(c)
 	}
-	return f.b[:0]
 }
 
-func (f *readBuffer) trim() {
-	if cap(f.b) > bufferMost {
-		*f = readBuffer{}
+// flush hands over what there is; false means that the shard goroutine wants no more. It may have to wait
+// for long, so the buffers go first.
+func (r *reader) flush(c *conn) bool {
+	r.rest()
+	b := r.batch
+	if b == nil || len(b.items) == 0 {
+		return true
 	}
+	r.batch = nil
+	return c.hand(b)
+}
+
+// last hands over what has ended the connection.
+func (r *reader) last(c *conn, item received) {
+	r.within = false
+	if r.batch == nil {
+		r.batch = newBatch()
+	}
+	r.batch.add(item)
+	r.flush(c)
 }
 
 var errTooLong = errors.New("message too long")
 
-// frame reads one WebSocket message into buf. The context is the background one because a
+// frame reads one WebSocket message into the buffer. The context is the background one because a
 // connection is ended by closing it; the library pays eight allocations a message for any other.
-func (r *reader) frame(ws *websocket.Conn, buf []byte) (_ []byte, binary bool, err error) {
+func (r *reader) frame(ws *websocket.Conn) (binary bool, err error) {
 	kind, from, err := ws.Reader(context.Background())
 	if err != nil {
-		return buf, false, err
+		return false, err
 	}
+	r.within = true
+	if r.buf == nil {
+		r.buf = bufferPool.Get().(*[]byte)
+	}
+	buf := (*r.buf)[:0]
 	for {
 		if len(buf) == cap(buf) {
 			buf = grown(buf, r.cfg.MaxMessage)
 		}
 		n, err := from.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
+		*r.buf = buf
 		if err == io.EOF {
-			return buf, kind == websocket.MessageBinary, nil
+			r.within = false
+			return kind == websocket.MessageBinary, nil
 		}
 		if err != nil {
-			return buf, false, err
+			return false, err
 		}
 		if len(buf) > r.cfg.MaxMessage {
-			return buf, false, errTooLong
+			return false, errTooLong
 		}
 	}
+}
+
+// rest gives back what an idle shard does not need.
+func (r *reader) rest() {
+	if r.slab != nil {
+		slabPool.Put(r.slab)
+		r.slab = nil
+	}
+	if r.within {
+		return
+	}
+	if r.buf != nil && cap(*r.buf) <= bufferMost {
+		bufferPool.Put(r.buf)
+	}
+	r.buf = nil
+	r.inflater.Rest()
 }
 
 // grown doubles buf, but leaves no more room than a message of the most allowed, and one more read, needs.
@@ -155,7 +193,15 @@ func (r *reader) malformed(during string, err error) received {
 
 // parse reads a payload as far as the machine needs it, and copies what the consumer gets.
 func (r *reader) parse(text []byte) received {
-	now := time.Now()
+	if r.now.IsZero() {
+		r.now = time.Now()
+	}
+	head, known := envelope.Envelope{}, false
+	if r.cfg.Filter != nil {
+		if head, known = envelope.Head(text); known && r.unwanted(head) {
+			return received{what: message, msg: session.Message{Op: head.Op, Seq: head.Seq, Type: r.name(head.Type)}}
+		}
+	}
 	e, err := envelope.Parse(text)
 	if err != nil {
 		return received{what: garbage, err: &ProtocolError{During: "payload", Reason: "is not JSON", Err: err}}
@@ -174,14 +220,16 @@ func (r *reader) parse(text []byte) received {
 			}
 		case "RESUMED":
 		default:
-			if r.cfg.Filter != nil && !r.cfg.Filter(item.msg.Type) {
+			if !known && r.unwanted(e) { // asked once
 				return item
 			}
 		}
-		item.dispatch = &Dispatch{
-			source: source{r.cfg.ShardID}, Type: item.msg.Type, Sequence: e.Seq,
-			Received: now, Body: bytes.Clone(e.Data),
+		if r.slab == nil {
+			r.slab = slabPool.Get().(*slab)
 		}
+		d := r.slab.dispatch(e.Data)
+		d.source, d.Type, d.Sequence, d.Received = source{r.cfg.ShardID}, item.msg.Type, e.Seq, r.now
+		item.dispatch = d
 	case session.OpHello:
 		ms, _ := envelope.Int(e.Data, "heartbeat_interval")
 		item.msg.Interval = time.Duration(min(max(ms, 0), int64(time.Hour/time.Millisecond))) * time.Millisecond
@@ -190,6 +238,15 @@ func (r *reader) parse(text []byte) received {
 		item.msg.Resumable = string(bytes.TrimSpace(e.Data)) != "false"
 	}
 	return item
+}
+
+// unwanted asks the filter. READY and RESUMED pass every filter.
+func (r *reader) unwanted(e envelope.Envelope) bool {
+	if r.cfg.Filter == nil || e.Op != session.OpDispatch {
+		return false
+	}
+	name := r.name(e.Type)
+	return name != "READY" && name != "RESUMED" && !r.cfg.Filter(name)
 }
 
 // name is t as a string, allocated once for each event type.

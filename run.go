@@ -44,7 +44,8 @@ func Run(ctx context.Context, cfg Config, outbound <-chan OutgoingEvent, inbound
 	}
 	s.m.Among(cfg.ShardCount)
 	s.handled = mark{s.m.Generation(), s.m.BeatSeq()}
-	cfg.Stats.update(func(n *Snapshot) { n.Handled = s.handled.seq })
+	s.count = cfg.Stats.Snapshot()
+	s.count.Handled = s.handled.seq
 	defer s.timer.Stop()
 	s.startSaver()
 	return s.run(ctx)

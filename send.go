@@ -41,7 +41,7 @@ func (s *shard) handedOver(now time.Time) {
 		s.writing = theBeat
 		s.m.Beating(now, s.scheduled)
 		s.beat, s.scheduled = false, false
-		s.cfg.Stats.update(func(n *Snapshot) { n.Heartbeats++ })
+		s.count.Heartbeats++
 		s.void(&HeartbeatSent{source{s.cfg.ShardID}, s.m.Beats(), s.m.BeatSeq()})
 	case s.login != session.SendNothing:
 		s.writing = theLogin
@@ -78,7 +78,7 @@ func (s *shard) wrote(now time.Time, err error) {
 func (s *shard) commandSent(suspect OutgoingEvent) {
 	s.last = blame{suspect, s.m.Beats() + 1}
 	s.hand = nil
-	s.cfg.Stats.update(func(n *Snapshot) { n.Commands++ })
+	s.count.Commands++
 }
 
 // suspect is the command that a 4001 or 4002 is for: the last one written, or being written.
@@ -92,10 +92,10 @@ func (s *shard) suspect() OutgoingEvent {
 func (s *shard) loggedIn(now time.Time) {
 	if s.login == session.SendResume {
 		s.m.Wrote(now, session.OpResume)
-		s.cfg.Stats.update(func(n *Snapshot) { n.Resumes++ })
+		s.count.Resumes++
 	} else {
 		s.m.Wrote(now, session.OpIdentify)
-		s.cfg.Stats.update(func(n *Snapshot) { n.Identifies++ })
+		s.count.Identifies++
 		if s.presence == s.identity {
 			s.presence = nil // it is part of the IDENTIFY
 		}

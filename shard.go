@@ -48,9 +48,12 @@ type shard struct {
 	leaveQueue context.CancelFunc
 
 	// What goes to inbound.
+	batch   *batch // from the reader, not all of it taken; nil if there is none
+	stalled bool   // the batch's next is a dispatch for which the backlog has no room
 	backlog backlog
-	held    *received // a dispatch for which the backlog has no room
-	handled mark      // everything up to here is with the consumer
+	handled mark // everything up to here is with the consumer
+
+	count Snapshot // published before each wait
 
 	saver saver
 }
@@ -76,10 +79,14 @@ func (s *shard) run(ctx context.Context) error {
 			s.act(now, s.m.Timer(now), nil)
 			continue
 		}
-		s.release(now)
+		if s.stalled {
+			if s.work(now); s.err != nil {
+				break
+			}
+		}
 		s.nextCommand(now)
 
-		var in <-chan received
+		var in <-chan *batch
 		var out chan<- []byte
 		var wrote <-chan error
 		var done <-chan struct{}
@@ -87,7 +94,7 @@ func (s *shard) run(ctx context.Context) error {
 		if c := s.conn; c != nil && s.closing {
 			done = c.done
 		} else if c != nil {
-			if s.held == nil { // a full backlog stops the reading, and TCP pushes back on Discord
+			if s.batch == nil { // a full backlog stops the reading, and TCP pushes back on Discord
 				in = c.in
 			}
 			if s.writing != nothing {
@@ -107,13 +114,14 @@ func (s *shard) run(ctx context.Context) error {
 		}
 		save, toSave := s.saveArm(now)
 		s.arm(now)
+		s.cfg.Stats.publish(&s.count)
 
 		select {
 		case <-ctx.Done():
 		case <-s.timer.C:
 			s.timerAt = time.Time{}
-		case item := <-in:
-			s.received(time.Now(), item)
+		case b := <-in:
+			s.handed(time.Now(), b)
 		case out <- payload:
 			s.handedOver(time.Now())
 		case err := <-wrote:
@@ -126,6 +134,7 @@ func (s *shard) run(ctx context.Context) error {
 			s.take(time.Now(), event, ok)
 		case inbound <- first:
 			s.delivered(s.backlog.pop())
+			s.deliver()
 		case save <- toSave:
 			s.saving(now, toSave)
 		case err := <-s.saver.saved:
@@ -153,57 +162,65 @@ func (s *shard) arm(now time.Time) {
 	}
 }
 
-// received takes what the reader handed over.
-func (s *shard) received(now time.Time, item received) {
-	if item.what == message && item.dispatch != nil && s.backlog.full(len(item.dispatch.Body)) {
-		held := item // a copy, or every item would go to the heap
-		s.held = &held
-		s.m.Reading(now, false)
-		s.cfg.Stats.update(func(n *Snapshot) { n.Stalled = true })
-		return
+// handed takes what the reader hands over.
+func (s *shard) handed(now time.Time, b *batch) {
+	s.batch = b
+	s.count.BytesRead += int64(b.wire)
+	s.count.BytesPayload += int64(b.payload)
+	s.work(now)
+}
+
+// work goes on with the batch until it is done or the backlog is full.
+func (s *shard) work(now time.Time) {
+	for s.batch != nil && s.err == nil {
+		if s.batch.next == len(s.batch.items) {
+			s.dropBatch()
+			return
+		}
+		item := s.batch.items[s.batch.next] // a copy: a loss drops the batch
+		full := item.dispatch != nil && s.backlog.full(len(item.dispatch.Body))
+		if full != s.stalled {
+			s.stalled, s.count.Stalled = full, full
+			s.m.Reading(now, !full)
+		}
+		if full {
+			return
+		}
+		s.batch.next++
+		s.process(now, &item)
 	}
-	s.process(now, item)
 }
 
-// release takes the held dispatch once there is room.
-func (s *shard) release(now time.Time) {
-	if s.held == nil || s.backlog.full(len(s.held.dispatch.Body)) {
-		return
-	}
-	item := *s.held
-	s.unhold()
-	s.m.Reading(now, true)
-	s.process(now, item)
+// dropBatch forgets what is left of the batch. It is not counted yet, so it comes again.
+func (s *shard) dropBatch() {
+	s.batch.free()
+	s.batch, s.stalled, s.count.Stalled = nil, false, false
 }
 
-func (s *shard) unhold() {
-	s.held = nil
-	s.cfg.Stats.update(func(n *Snapshot) { n.Stalled = false })
-}
-
-func (s *shard) process(now time.Time, item received) {
-	s.cfg.Stats.update(func(n *Snapshot) {
-		n.BytesRead += int64(item.wire)
-		n.BytesPayload += int64(item.payload)
-	})
+func (s *shard) process(now time.Time, item *received) {
 	switch item.what {
 	case opened:
 		s.conn.isOpen = true
-		s.cfg.Stats.update(func(n *Snapshot) { n.Connections, n.Latency = n.Connections+1, 0 })
+		s.count.Connections, s.count.Latency = s.count.Connections+1, 0
 		s.log.Debug("connection open", "host", hostOf(s.url))
 		s.act(now, s.m.Opened(now), nil)
 	case message:
+		if item.msg.Op == session.OpDispatch && s.m.Follow(item.msg.Seq, item.msg.Type) {
+			s.count.Sequence = item.msg.Seq
+			s.dispatch(item)
+			return
+		}
 		if item.refused != nil && !s.warned {
 			s.warned = true
 			s.log.Warn("resume URL not used; resuming at the first URL", "error", item.refused)
 		}
-		s.act(now, s.m.Receive(now, item.msg), &item)
+		s.act(now, s.m.Receive(now, item.msg), item)
 	case garbage:
 		s.log.Warn("message not read", "error", item.err)
-		s.act(now, s.m.Garbage(now), &item)
+		s.act(now, s.m.Garbage(now), item)
 	case lost:
 		item.fail.Blamed = s.suspect() != nil
-		s.act(now, s.m.Failed(now, item.fail), &item)
+		s.act(now, s.m.Failed(now, item.fail), item)
 	}
 }
 
@@ -255,10 +272,22 @@ func (s *shard) permitted(now time.Time, pass Permit, ok bool) {
 	s.act(now, s.m.Permit(now), nil)
 }
 
+// deliver hands over what goes without waiting.
+func (s *shard) deliver() {
+	for s.backlog.n > 0 {
+		select {
+		case s.inbound <- s.backlog.first():
+			s.delivered(s.backlog.pop())
+		default:
+			return
+		}
+	}
+}
+
 // delivered notes that the consumer has an event.
 func (s *shard) delivered(w waiting) {
 	s.handle(w.mark)
-	s.cfg.Stats.update(func(n *Snapshot) { n.Backlog, n.BacklogBytes = s.backlog.n, int64(s.backlog.bytes) })
+	s.count.Backlog, s.count.BacklogBytes = s.backlog.n, int64(s.backlog.bytes)
 }
 
 // handle notes that everything up to a mark is with the consumer. With a store it counts for heartbeats
@@ -272,7 +301,7 @@ func (s *shard) handle(to mark) {
 	if s.cfg.Store == nil {
 		s.m.Handled(to.generation, to.seq)
 	}
-	s.cfg.Stats.update(func(n *Snapshot) { n.Handled = to.seq })
+	s.count.Handled = to.seq
 }
 
 // finish ends everything the shard has started, and returns why. It takes no longer than a close and a
@@ -302,7 +331,8 @@ func (s *shard) finish(err error, stopped bool) error {
 		last = Session{}
 	}
 	s.lastSave(last)
-	s.cfg.Stats.update(func(n *Snapshot) { n.State, n.Since, n.Retry = session.Ended.String(), time.Now(), time.Time{} })
+	s.count.State, s.count.Since, s.count.Retry = session.Ended.String(), time.Now(), time.Time{}
+	s.cfg.Stats.publish(&s.count)
 	if stopped {
 		s.log.Info("shard stopped", "cause", s.cfg.redact(err.Error()))
 	} else {

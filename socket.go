@@ -29,7 +29,7 @@ const userAgent = "DiscordBot (https://github.com/chiru-go/chiru, " + Version + 
 // conn is one connection and its two goroutines: one dials and then reads, one writes. The shard
 // goroutine owns it: only it calls close, once, and then waits for done.
 type conn struct {
-	in    chan received // the reader's; unbuffered, so that what is not taken is not read
+	in    chan *batch   // the reader's; unbuffered, so that what is not taken is not read
 	out   chan []byte   // payloads for the writer, one at a time
 	wrote chan error    // the writer's answer to each; it is there before done
 	read  chan struct{} // closed when the reader has handed over its last
@@ -41,7 +41,8 @@ type conn struct {
 	watchdog *time.Timer // ends a close that takes too long
 
 	ws     *websocket.Conn
-	socket io.Closer // below ws; both are set before opened is handed over
+	ahead  *readAhead
+	socket io.Closer // below ws; all three are set before opened is handed over
 	isOpen bool      // the shard goroutine has taken opened
 }
 
@@ -49,10 +50,8 @@ type conn struct {
 type received struct {
 	what     receivedKind
 	msg      session.Message
-	dispatch *Dispatch // a dispatch that the filter lets through
-	refused  error     // why READY's resume URL must not be used
-	wire     int       // bytes read, and what they decompressed to
-	payload  int
+	dispatch *Dispatch       // a dispatch that the filter lets through
+	refused  error           // why READY's resume URL must not be used
 	fail     session.Failure // lost
 	err      error           // lost
 }
@@ -70,7 +69,7 @@ const (
 func dial(url string, cfg *Config, r reader) *conn {
 	ctx, hangUp := context.WithTimeout(context.Background(), dialWait)
 	c := &conn{
-		in: make(chan received), out: make(chan []byte), wrote: make(chan error, 1),
+		in: make(chan *batch), out: make(chan []byte), wrote: make(chan error, 1),
 		read: make(chan struct{}), done: make(chan struct{}), quit: make(chan struct{}), hangUp: hangUp,
 	}
 	go func() {
@@ -84,10 +83,10 @@ func dial(url string, cfg *Config, r reader) *conn {
 func (c *conn) run(ctx context.Context, url string, cfg *Config, r reader) {
 	fail, err := c.open(ctx, url, cfg)
 	if err != nil {
-		c.hand(received{what: lost, fail: fail, err: err})
+		c.hand(alone(received{what: lost, fail: fail, err: err}))
 		return
 	}
-	if !c.hand(received{what: opened}) {
+	if !c.hand(alone(received{what: opened})) {
 		_ = c.ws.CloseNow()
 		return
 	}
@@ -102,10 +101,10 @@ func (c *conn) run(ctx context.Context, url string, cfg *Config, r reader) {
 	<-written
 }
 
-// hand gives r to the shard goroutine; false means that it wants no more.
-func (c *conn) hand(r received) bool {
+// hand gives b to the shard goroutine; false means that it wants no more.
+func (c *conn) hand(b *batch) bool {
 	select {
-	case c.in <- r:
+	case c.in <- b:
 		return true
 	case <-c.quit:
 		return false
@@ -122,7 +121,7 @@ func (c *conn) open(ctx context.Context, url string, cfg *Config) (session.Failu
 	})
 	if err == nil {
 		ws.SetReadLimit(-1) // reader has its own bound; the library's would close with 1009
-		c.ws, c.socket = ws, u.socket
+		c.ws, c.ahead, c.socket = ws, u.ahead, u.socket
 		if u.keep != nil {
 			u.keep()
 		}

@@ -61,17 +61,12 @@ func (s *Stats) Snapshot() Snapshot {
 	return s.now
 }
 
-func (s *Stats) update(f func(*Snapshot)) {
+func (s *Stats) publish(now *Snapshot) {
 	s.mu.Lock()
-	was := s.now.State
-	f(&s.now)
-	changed := s.OnState != nil && s.now.State != was
-	var now Snapshot
-	if changed {
-		now = s.now
-	}
+	changed := s.OnState != nil && s.now.State != now.State
+	s.now = *now
 	s.mu.Unlock()
 	if changed {
-		s.OnState(now)
+		s.OnState(*now)
 	}
 }

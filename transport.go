@@ -52,6 +52,7 @@ type upgrade struct {
 	http.RoundTripper
 	ctx    context.Context
 	socket io.Closer
+	ahead  *readAhead  // the socket as the WebSocket library reads it
 	keep   func() bool // lets the socket outlive ctx
 }
 
@@ -59,10 +60,17 @@ type upgradeKey struct{}
 
 func (u *upgrade) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := u.RoundTripper.RoundTrip(req.WithContext(context.WithValue(req.Context(), upgradeKey{}, u)))
-	if err == nil && resp.StatusCode == http.StatusSwitchingProtocols && u.socket == nil {
+	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+		return resp, err
+	}
+	if u.socket == nil {
 		u.socket = resp.Body // a RoundTripper that is no http.Transport
 	}
-	return resp, err
+	if body, ok := resp.Body.(io.ReadWriteCloser); ok {
+		u.ahead = &readAhead{ReadWriteCloser: body}
+		resp.Body = u.ahead
+	}
+	return resp, nil
 }
 
 // tied is t with dials that end with their request. By itself an http.Transport lets a dial and its TLS

@@ -43,33 +43,55 @@ func Parse(msg []byte) (Envelope, error) {
 		}
 	}
 	for isObject && m.next() {
-		switch {
-		case m.is("op"):
-			e.Op = NoOp
-			if n, ok := integer(m.value); ok && n >= 0 && n <= math.MaxInt {
-				e.Op = int(n)
-			}
-		case m.is("s"):
-			e.Seq = NoSeq
-			if n, ok := integer(m.value); ok && n >= 0 {
-				e.Seq = n
-			}
-		case m.is("t"):
-			var ok bool
-			if e.Type = nil; len(m.value) > maxText {
-				break
-			}
-			if e.Type, ok = unquote(m.value); !ok && m.value[0] == '"' {
-				m.fail(m.i - len(m.value))
-			}
-		case m.is("d"):
-			e.Data = m.value
-		}
+		e.set(&m)
 	}
 	if err := m.end(); err != nil {
 		return Envelope{Op: NoOp, Seq: NoSeq}, err
 	}
 	return e, nil
+}
+
+// Head reads a message no further than its d, for one that is not wanted. It is false unless op, s and t stand before d, as
+// Discord writes them; what Parse makes of the message is then the same, if it is JSON and no name comes twice.
+func Head(msg []byte) (Envelope, bool) {
+	e := Envelope{Op: NoOp, Seq: NoSeq}
+	m, isObject := object(msg)
+	for isObject && m.key() {
+		if m.is("d") {
+			return e, e.Op != NoOp && e.Seq != NoSeq && e.Type != nil
+		}
+		if !m.skip() {
+			break
+		}
+		e.set(&m)
+	}
+	return e, false
+}
+
+// set takes the value of a member.
+func (e *Envelope) set(m *members) {
+	switch {
+	case m.is("op"):
+		e.Op = NoOp
+		if n, ok := integer(m.value); ok && n >= 0 && n <= math.MaxInt {
+			e.Op = int(n)
+		}
+	case m.is("s"):
+		e.Seq = NoSeq
+		if n, ok := integer(m.value); ok && n >= 0 {
+			e.Seq = n
+		}
+	case m.is("t"):
+		var ok bool
+		if e.Type = nil; len(m.value) > maxText {
+			break
+		}
+		if e.Type, ok = unquote(m.value); !ok && m.value[0] == '"' {
+			m.fail(m.i - len(m.value))
+		}
+	case m.is("d"):
+		e.Data = m.value
+	}
 }
 
 // Append appends {"op":op,"d":data} to dst. The data must be JSON; empty data is written as null.

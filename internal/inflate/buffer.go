@@ -1,38 +1,27 @@
 package inflate
 
+import "sync"
+
 const (
-	keepBytes = 192 << 10 // a buffer up to this size is kept for good; a zstd block alone takes 128 KiB
-	keepCalls = 32        // a larger one is given back after this many messages that did not need it
-	mostBytes = 4 << 20   // and one larger than this by Trim
+	leastBytes = 160 << 10 // room for the window of zlib and the largest block of either
+	mostBytes  = 1 << 20   // a larger buffer is of use to no other message
 )
 
-// buffer is a byte slice used again for every message.
+// spare holds the buffers of connections that rest.
+var spare = sync.Pool{New: func() any { b := make([]byte, 0, leastBytes); return &b }}
+
+// buffer is a byte slice that has memory only while messages come.
 type buffer struct {
 	b    []byte
-	idle int
-}
-
-// recycle empties the buffer, or gives it back when it is large and was not needed lately.
-func (b *buffer) recycle() {
-	switch {
-	case cap(b.b) <= keepBytes || len(b.b) > keepBytes/2:
-		b.idle = 0
-	case b.idle < keepCalls:
-		b.idle++
-	default:
-		*b = buffer{}
-	}
-	b.b = b.b[:0]
-}
-
-func (b *buffer) trim() {
-	if cap(b.b) > mostBytes {
-		*b = buffer{}
-	}
+	home *[]byte // from spare
 }
 
 // room returns the unused part of the buffer, at least n bytes of it, growing to no more than most (or what n needs).
 func (b *buffer) room(n, most int) []byte {
+	if b.b == nil {
+		b.home = spare.Get().(*[]byte)
+		b.b = *b.home
+	}
 	if cap(b.b)-len(b.b) < n {
 		size := max(len(b.b)+n, min(2*cap(b.b), most))
 		b.b = append(make([]byte, 0, size), b.b...)
@@ -42,3 +31,12 @@ func (b *buffer) room(n, most int) []byte {
 
 // add makes the first n bytes of room part of the buffer.
 func (b *buffer) add(n int) { b.b = b.b[:len(b.b)+n] }
+
+// rest gives the memory back.
+func (b *buffer) rest() {
+	if b.b != nil && cap(b.b) <= mostBytes {
+		*b.home = b.b[:0]
+		spare.Put(b.home)
+	}
+	*b = buffer{}
+}

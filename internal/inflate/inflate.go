@@ -36,7 +36,6 @@ var (
 type Inflater struct {
 	mode  Mode
 	limit int
-	out   buffer
 	zlib  zlibStream
 	zstd  zstdStream
 	err   error
@@ -63,12 +62,11 @@ func (f *Inflater) Push(msg []byte) (out []byte, ok bool, err error) {
 	if f.err != nil {
 		return nil, false, f.err
 	}
-	f.out.recycle()
 	switch f.mode {
 	case Zlib:
-		err = f.zlib.push(&f.out, msg, f.limit)
+		out, err = f.zlib.push(msg, f.limit)
 	case Zstd:
-		err = f.zstd.push(&f.out, msg, f.limit)
+		out, err = f.zstd.push(msg, f.limit)
 	default:
 		if len(msg) <= f.limit {
 			return msg, true, nil
@@ -79,18 +77,16 @@ func (f *Inflater) Push(msg []byte) (out []byte, ok bool, err error) {
 		f.fail(err)
 		return nil, false, err
 	}
-	if len(f.out.b) == 0 {
+	if len(out) == 0 {
 		return nil, false, nil
 	}
-	return f.out.b, true, nil
+	return out, true, nil
 }
 
-// Trim gives buffers of more than 4 MiB back. It ends the life of what Push returned last.
-func (f *Inflater) Trim() {
-	f.out.trim()
-	if f.zlib.parts == 0 {
-		f.zlib.in.trim()
-	}
+// Rest gives back what only a message needs, for a time without any. It ends the life of what Push returned last.
+func (f *Inflater) Rest() {
+	f.zlib.rest()
+	f.zstd.out.rest()
 }
 
 // Window is the window size in bytes that the first zstd frame of the connection asked for: 0 before it and in the other modes. It stays after an error,
@@ -106,7 +102,6 @@ func (f *Inflater) Close() {
 
 func (f *Inflater) fail(err error) {
 	f.err = err
-	f.out = buffer{}
 	f.zlib = zlibStream{}
 	f.zstd.close()
 }

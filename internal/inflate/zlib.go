@@ -1,141 +1,122 @@
 package inflate
 
-import (
-	"bytes"
-	"io"
+import "bytes"
 
-	"github.com/klauspost/compress/flate"
-)
+// A sync flush ends in an empty stored block, whose length fields are these bytes (docs /events/gateway#zlib-stream).
+var boundary = []byte{0x00, 0x00, 0xff, 0xff}
 
-const (
-	flateWindow = 32 << 10
-	flateRead   = 1 << 10 // smallest read buffer
-)
+// storedMore is what bounds a message in parts beyond its limit: what does not compress is sent a little longer than it is.
+const storedMore = 1 << 10
 
-var (
-	// A sync flush ends in an empty stored block, whose length fields are these bytes (docs /events/gateway#zlib-stream).
-	boundary = []byte{0x00, 0x00, 0xff, 0xff}
-	// An empty stored block with the final bit set.
-	finalBlock = []byte{0x01, 0x00, 0x00, 0xff, 0xff}
-)
-
-// zlibStream is one zlib stream (RFC 1950) that is flushed after every message and never ends.
-//
-// A flate reader that meets the end of its input stays failed, and cannot be stopped in time either: after a multiple of 32 KiB of output it reads on
-// before it hands out the (empty) rest. So every message is closed by a final block, which gives a clean end and proves that the message ended between two
-// blocks; the next message starts over with the last 32 KiB as dictionary.
+// zlibStream is one zlib stream (RFC 1950) that is flushed after every message and never ends. A message ends
+// between two blocks and at a whole byte, so nothing is kept between messages but the last 32 KiB of output.
 type zlibStream struct {
-	in     buffer // compressed bytes of the message
-	parts  int    // messages in it so far
+	in     buffer // the compressed bytes so far of a message in parts
+	looked int    // how many there were when they were last looked into
 	begun  bool   // the zlib header has been read
-	src    bytes.Reader
-	dec    io.Reader // also a flate.Resetter
-	window []byte    // the last 32 KiB of output
+	window []byte // the last 32 KiB of output, while the stream rests
+	out    buffer // the same and what follows, while messages come
 }
 
-func (z *zlibStream) push(out *buffer, msg []byte, limit int) error {
-	// What does not compress is sent a little longer than it is.
-	if all := len(z.in.b) + len(msg) - flateRead; z.parts > 0 && all-all>>8 > limit {
-		return tooLarge("zlib-stream message in parts", limit)
-	}
-	copy(z.in.room(len(msg)+len(finalBlock), limit), msg)
-	z.in.add(len(msg))
-	z.parts++
-	if !bytes.HasSuffix(z.in.b, boundary) {
-		if len(z.in.b) > limit {
-			return tooLarge("incomplete zlib-stream message", limit)
+func (z *zlibStream) push(msg []byte, limit int) ([]byte, error) {
+	if len(z.in.b) > 0 || !bytes.HasSuffix(msg, boundary) {
+		if err := z.join(msg, limit); err != nil {
+			return nil, err
 		}
-		return z.peek(out, limit)
+		if msg = z.in.b; !bytes.HasSuffix(msg, boundary) {
+			return nil, z.peek(limit)
+		}
 	}
-	z.in.b = append(z.in.b, finalBlock...) // room has left it some
-	body, err := z.body()
+	body, err := z.body(msg)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = z.decode(out, body, limit)
-	switch {
-	case err == io.EOF && z.src.Len() == 0:
-	case err == io.EOF:
-		return corrupt("zlib-stream ended")
-	case err == io.ErrUnexpectedEOF:
-		return corrupt("zlib-stream message ends inside a block")
-	default:
-		return err
+	start, err := z.decode(body, limit)
+	if err == errShort {
+		return nil, corrupt("zlib-stream message ends inside a block")
+	}
+	if err != nil {
+		return nil, err
 	}
 	z.begun = true
-	z.slide(out.b)
-	z.in.recycle()
-	z.parts = 0
+	z.in.b, z.looked = z.in.b[:0], 0
+	return z.out.b[start:], nil
+}
+
+// join adds a part to a message.
+func (z *zlibStream) join(msg []byte, limit int) error {
+	if all := len(z.in.b) + len(msg) - storedMore; len(z.in.b) > 0 && all-all>>8 > limit {
+		return tooLarge("zlib-stream message in parts", limit)
+	}
+	copy(z.in.room(len(msg), limit), msg)
+	z.in.add(len(msg))
+	if len(z.in.b) > limit && !bytes.HasSuffix(z.in.b, boundary) {
+		return tooLarge("incomplete zlib-stream message", limit)
+	}
 	return nil
 }
 
-// peek looks for a stream that has ended or is broken, which would otherwise be waited on for ever. It looks at 1, 2, 4, 8... parts, so that a message in many parts
-// is not decompressed as many times.
-func (z *zlibStream) peek(out *buffer, limit int) error {
-	if z.parts&(z.parts-1) != 0 || !z.begun && len(z.in.b) < 2 {
+// peek looks for a stream that has ended or is broken, which would otherwise be waited on for ever. It looks again when
+// there is twice as much, so that a message in many parts is not decompressed as many times.
+func (z *zlibStream) peek(limit int) error {
+	if len(z.in.b) < 2*z.looked || !z.begun && len(z.in.b) < 2 {
 		return nil
 	}
-	body, err := z.body()
+	z.looked = len(z.in.b)
+	body, err := z.body(z.in.b)
 	if err != nil {
 		return err
 	}
-	err = z.decode(out, body, limit)
-	out.b = out.b[:0]
-	switch err {
-	case io.ErrUnexpectedEOF:
+	start, err := z.decode(body, limit)
+	z.out.b = z.out.b[:start]
+	if err == errShort {
 		return nil
-	case io.EOF:
-		return corrupt("zlib-stream ended")
 	}
 	return err
 }
 
-// body is the message without the zlib header, which only the first one has.
-func (z *zlibStream) body() ([]byte, error) {
+// body is a message without the zlib header, which only the first one has.
+func (z *zlibStream) body(msg []byte) ([]byte, error) {
 	if z.begun {
-		return z.in.b, nil
+		return msg, nil
 	}
-	cmf, flg := z.in.b[0], z.in.b[1]
+	cmf, flg := msg[0], msg[1]
 	if cmf&0x0f != 8 || cmf>>4 > 7 || (int(cmf)<<8|int(flg))%31 != 0 {
-		return nil, corrupt("no zlib header: %#x", z.in.b[:2])
+		return nil, corrupt("no zlib header: %#x", msg[:2])
 	}
 	if flg&0x20 != 0 {
 		return nil, corrupt("zlib header asks for a preset dictionary")
 	}
-	return z.in.b[2:], nil
+	return msg[2:], nil
 }
 
-// decode appends the output of body to out. It returns io.EOF after a final block, io.ErrUnexpectedEOF when body stops before one.
-func (z *zlibStream) decode(out *buffer, body []byte, limit int) error {
-	z.src.Reset(body)
-	if z.dec == nil {
-		z.window = make([]byte, 0, flateWindow)
-		z.dec = flate.NewReader(&z.src)
-	} else if err := z.dec.(flate.Resetter).Reset(&z.src, z.window); err != nil {
-		return corrupt("zlib-stream: %v", err)
+// decode puts the output of body behind what came before it, and tells where it starts.
+func (z *zlibStream) decode(body []byte, limit int) (start int, err error) {
+	b := z.out.b
+	if b == nil {
+		b = append(z.out.room(flateWindow, limit)[:0], z.window...)
+	} else if len(b) > flateWindow && cap(b)-len(b) < flateWindow {
+		b = b[:copy(b, b[len(b)-flateWindow:])]
 	}
-	for {
-		n, err := z.dec.Read(out.room(flateRead, limit+flateRead))
-		out.add(n)
-		switch {
-		case len(out.b) > limit:
-			return tooLarge("message", limit)
-		case err == io.EOF || err == io.ErrUnexpectedEOF:
-			return err
-		case err != nil:
-			return corrupt("zlib-stream: %v", err)
-		}
+	d := deflate{in: body, out: b[:cap(b)], w: len(b), start: len(b), limit: limit}
+	err = d.run()
+	z.out.b = d.out[:d.w]
+	switch err {
+	case errEnded:
+		err = corrupt("zlib-stream ended")
+	case errBlock:
+		err = corrupt("zlib-stream: a deflate block is broken")
 	}
+	return d.start, err
 }
 
-// slide appends a message to the window and keeps its last 32 KiB.
-func (z *zlibStream) slide(out []byte) {
-	if len(out) >= flateWindow {
-		z.window = append(z.window[:0], out[len(out)-flateWindow:]...)
-		return
+// rest keeps nothing but the window, and the parts of a message that has not come to its end.
+func (z *zlibStream) rest() {
+	if n := len(z.out.b); n > 0 {
+		z.window = append(z.window[:0], z.out.b[max(0, n-flateWindow):]...)
 	}
-	if excess := len(z.window) + len(out) - flateWindow; excess > 0 {
-		z.window = z.window[:copy(z.window, z.window[excess:])]
+	z.out.rest()
+	if len(z.in.b) == 0 {
+		z.in.rest()
 	}
-	z.window = append(z.window, out...)
 }

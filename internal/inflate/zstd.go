@@ -28,6 +28,7 @@ const (
 type zstdStream struct {
 	dec      *zstd.Decoder
 	feed     feed
+	out      buffer
 	header   [maxFrameHeader]byte
 	window   int
 	skip     uint32 // bytes left of a skippable frame
@@ -58,7 +59,8 @@ func (z *zstdStream) close() {
 	*z = zstdStream{window: z.window}
 }
 
-func (z *zstdStream) push(out *buffer, msg []byte, limit int) (err error) {
+func (z *zstdStream) push(msg []byte, limit int) (_ []byte, err error) {
+	z.out.b = z.out.b[:0]
 	for len(msg) > 0 && err == nil {
 		switch {
 		case z.skip > 0:
@@ -68,11 +70,11 @@ func (z *zstdStream) push(out *buffer, msg []byte, limit int) (err error) {
 		case !z.inFrame:
 			msg, err = z.startFrame(msg)
 		default:
-			msg, err = z.decodeBlock(out, msg, limit)
+			msg, err = z.decodeBlock(&z.out, msg, limit)
 		}
 	}
 	z.feed.block = nil
-	return err
+	return z.out.b, err
 }
 
 // startFrame reads a frame header and returns what follows it.

@@ -26,7 +26,7 @@ type window struct {
 }
 
 func newWindow(limit int, span time.Duration) window {
-	return window{span: span, limit: limit, sent: make([]time.Time, 0, limit)}
+	return window{span: span, limit: limit}
 }
 
 func (w *window) add(now time.Time) {

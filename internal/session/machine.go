@@ -172,6 +172,16 @@ func (m *Machine) Receive(now time.Time, msg Message) Effects {
 	return Effects{News: Ignored}
 }
 
+// Follow is Receive for what nearly all payloads are, the next dispatch of a live session, which moves nothing
+// but the sequence. It does nothing and reports false for any other.
+func (m *Machine) Follow(seq int64, kind string) bool {
+	if m.state != Live || m.session.Seq == NoSeq || seq != m.session.Seq+1 || kind == "READY" {
+		return false
+	}
+	m.session.Seq = seq
+	return true
+}
+
 func (m *Machine) hello(now time.Time, msg Message) Effects {
 	if m.state != AwaitHello {
 		return Effects{News: Ignored}
