@@ -217,4 +217,5 @@ func (s *shard) showState(now time.Time) {
 	if state == session.Waiting {
 		s.count.Retry = at
 	}
+	s.cfg.Stats.publish(&s.count) // at once: OnState hears of each
 }

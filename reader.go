@@ -27,6 +27,7 @@ type reader struct {
 	batch    *batch // not yet handed over
 	slab     *slab
 	buf      *[]byte   // the last message, as sent
+	told     bool      // of the zstd window
 	within   bool      // a message that has not been read to its end
 	now      time.Time // when the socket was last read; zero if that is not known yet
 }
@@ -58,6 +59,10 @@ func (r *reader) run(c *conn) {
 		// Under transport compression messages are binary; text is plain in any case.
 		if compressed {
 			text, whole, err = r.inflater.Push(*r.buf)
+			if w := r.inflater.Window(); w > 0 && !r.told {
+				r.told = true
+				r.cfg.Logger.Debug("zstd window", "bytes", w) // the decoder holds as much
+			}
 			if err != nil {
 				r.last(c, r.malformed(r.cfg.Compression.String(), err))
 				return
@@ -72,6 +77,7 @@ func (r *reader) run(c *conn) {
 		}
 		r.batch.payload += len(text)
 		r.batch.add(r.parse(text))
+		r.trim()
 		if r.batch.full() && !r.flush(c) {
 			return
 		}
@@ -84,14 +90,15 @@ func (r *reader) waits(c *conn) {
 	case <-c.quit:
 	default:
 		r.now = time.Time{}
+		if !c.ahead.more {
+			r.rest()
+		}
 		r.flush(c)
 	}
 }
 
-// flush hands over what there is; false means that the shard goroutine wants no more. It may have to wait
-// for long, so the buffers go first.
+// flush hands over what there is; false means that the shard goroutine wants no more.
 func (r *reader) flush(c *conn) bool {
-	r.rest()
 	b := r.batch
 	if b == nil || len(b.items) == 0 {
 		return true
@@ -102,11 +109,12 @@ func (r *reader) flush(c *conn) bool {
 
 // last hands over what has ended the connection.
 func (r *reader) last(c *conn, item received) {
-	r.within = false
 	if r.batch == nil {
 		r.batch = newBatch()
 	}
 	r.batch.add(item)
+	r.within = false
+	r.rest()
 	r.flush(c)
 }
 
@@ -144,6 +152,14 @@ func (r *reader) frame(ws *websocket.Conn) (binary bool, err error) {
 	}
 }
 
+// trim gives back a buffer that is of use to no other message.
+func (r *reader) trim() {
+	if cap(*r.buf) > bufferMost {
+		r.buf = nil
+	}
+	r.inflater.Trim()
+}
+
 // rest gives back what an idle shard does not need.
 func (r *reader) rest() {
 	if r.slab != nil {
@@ -153,10 +169,10 @@ func (r *reader) rest() {
 	if r.within {
 		return
 	}
-	if r.buf != nil && cap(*r.buf) <= bufferMost {
+	if r.buf != nil {
 		bufferPool.Put(r.buf)
+		r.buf = nil
 	}
-	r.buf = nil
 	r.inflater.Rest()
 }
 

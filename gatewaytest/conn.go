@@ -72,6 +72,7 @@ type Conn struct {
 	warpEnds   time.Time // see warp
 	unpaced    bool      // a fault has upset its heartbeats for good
 	asked      bool      // IDENTIFY or RESUME has come
+	answered   bool      // READY or RESUMED has been written
 	readyDelay time.Duration
 	ackDelay   time.Duration
 	acksLost   int

@@ -116,6 +116,7 @@ func (c *Conn) stamp(batch []outgoing, now time.Time, written bool) {
 				p.seen = max(p.seen, m.seq)
 			} else {
 				c.sess.sent = max(c.sess.sent, m.seq)
+				c.answered = c.answered || written && m.seq >= c.sess.resumed
 			}
 		}
 	}

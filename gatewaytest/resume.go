@@ -85,10 +85,10 @@ func (s *Server) resumeTrouble(now time.Time) bool {
 	return s.down[hostResume] || !s.troubled.IsZero() && now.Sub(s.troubled) < troubleLasts
 }
 
-// noteTrouble notes a connection at the resume host that ended before it came to a session. Called with
+// noteTrouble notes a connection at the resume host that ended before it brought READY or RESUMED. Called with
 // s.mu held.
 func (c *Conn) noteTrouble(now time.Time) {
-	if c.host == hostResume && c.state == stateOpen {
+	if c.host == hostResume && !c.answered {
 		c.s.trouble(now)
 	}
 }

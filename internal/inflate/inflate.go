@@ -83,6 +83,13 @@ func (f *Inflater) Push(msg []byte) (out []byte, ok bool, err error) {
 	return out, true, nil
 }
 
+// Trim gives back buffers of more than 1 MiB, which are of use to no other message. It ends the life of what Push returned last.
+func (f *Inflater) Trim() {
+	if cap(f.zlib.out.b) > mostBytes || cap(f.zlib.in.b) > mostBytes || cap(f.zstd.out.b) > mostBytes {
+		f.Rest()
+	}
+}
+
 // Rest gives back what only a message needs, for a time without any. It ends the life of what Push returned last.
 func (f *Inflater) Rest() {
 	f.zlib.rest()

@@ -95,7 +95,7 @@ func (z *zlibStream) decode(body []byte, limit int) (start int, err error) {
 	b := z.out.b
 	if b == nil {
 		b = append(z.out.room(flateWindow, limit)[:0], z.window...)
-	} else if len(b) > flateWindow && cap(b)-len(b) < flateWindow {
+	} else if len(b) > 3*flateWindow { // seldom enough
 		b = b[:copy(b, b[len(b)-flateWindow:])]
 	}
 	d := deflate{in: body, out: b[:cap(b)], w: len(b), start: len(b), limit: limit}
