@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chiru-go/chiru/cluster"
 	"github.com/chiru-go/chiru/gatewaytest"
 )
 
@@ -30,8 +31,12 @@ func TestUntilIsWhenASilentConnectionIsGivenUp(t *testing.T) {
 					s.Conns()[0].Cut()
 					c.wait -= time.Minute
 				}
-				wait(c.wait)
-				st := f.Status().Shards[0]
+				// The first heartbeat comes when its jitter says.
+				var st cluster.ShardStatus
+				for left := c.wait; left > 0 && (st.State != c.state || st.Trouble == ""); left -= 500 * time.Millisecond {
+					wait(500 * time.Millisecond)
+					st = f.Status().Shards[0]
+				}
 				if st.State != c.state || st.Trouble == "" || st.Until.IsZero() || st.Next == "" {
 					t.Fatalf("%+v", st)
 				}

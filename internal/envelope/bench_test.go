@@ -39,6 +39,16 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
+func BenchmarkHead(b *testing.B) {
+	msg := message(1300)
+	b.ReportAllocs()
+	for b.Loop() {
+		if e, ok := Head(msg); !ok || e.Op != 0 {
+			b.Fatal("not read")
+		}
+	}
+}
+
 func BenchmarkString(b *testing.B) {
 	e, err := Parse(message(100_000))
 	if err != nil {

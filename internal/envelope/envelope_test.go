@@ -312,3 +312,24 @@ func TestNothingAllocates(t *testing.T) {
 		t.Fatalf("allocations: got %v, want 0", got)
 	}
 }
+
+func TestHeadReadsNoFurtherThanD(t *testing.T) {
+	for msg, want := range map[string]bool{
+		`{"t":"A","s":1,"op":0,"d":{"x":`:           true, // what follows is not looked at
+		`{ "op" : 0 , "s":1,"t":"A","d"` + `:`:      true,
+		`{"op":0,"d":{},"s":1,"t":"A"}`:             false,
+		`{"t":null,"s":1,"op":0,"d":{}}`:            false,
+		`{"t":"A","s":null,"op":0,"d":{}}`:          false,
+		`{"t":"A","s":1,"op":0}`:                    false,
+		`{"t":"A","s":1,"op":0,"d"`:                 false,
+		`{"t":"A","s":1,"op":x,"d":{}}`:             false,
+		`["t","A","s",1,"op",0,"d",{}]`:             false,
+		``:                                          false,
+		`{"x":{"d":1},"t":"A","s":1,"op":0,"d":[]}`: true,
+	} {
+		e, ok := Head([]byte(msg))
+		if ok != want || ok && (e.Op != 0 || e.Seq != 1 || string(e.Type) != "A" || e.Data != nil) {
+			t.Errorf("%s: got %v, %s; want %v", msg, ok, show(e), want)
+		}
+	}
+}

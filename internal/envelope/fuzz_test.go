@@ -76,6 +76,9 @@ func FuzzParse(f *testing.F) {
 		if show(e) != show(want) {
 			t.Fatalf("got  %s\nwant %s", show(e), show(want))
 		}
+		if head, ok := Head(msg); ok && !twice(msg) && (head.Op != e.Op || head.Seq != e.Seq || !bytes.Equal(head.Type, e.Type)) {
+			t.Fatalf("the head is %s, the whole %s", show(head), show(e))
+		}
 		if !plain([]byte(name)) || len(name) > maxText/8 {
 			return
 		}
@@ -107,4 +110,17 @@ func FuzzAppend(f *testing.F) {
 			t.Fatalf("got %s, err=%v, want op=%d d=%s", show(e), err, wantOp, want)
 		}
 	})
+}
+
+// twice reports whether a name of the envelope's stands in an object more than once.
+func twice(msg []byte) bool {
+	seen := map[string]bool{}
+	m, _ := object(msg)
+	for m.next() {
+		if seen[string(m.name)] {
+			return true
+		}
+		seen[string(m.name)] = true
+	}
+	return false
 }
