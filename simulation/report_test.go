@@ -65,7 +65,7 @@ func (all *tally) report() string {
 	p("| dispatches checked at the consumer, number, type and body | %d |", all.dispatches)
 	p("| **lost, repeated, out of order, altered, beyond a session's end** | **%d** |", all.wrongs)
 	p("| **rules broken, as the referee sees it** | **%d** |", all.violations)
-	p("| heartbeats that the referee would have had otherwise, of clients whose consumer stood still and read nothing | %d |", all.excused)
+	p("| what the referee would have had otherwise of clients whose consumer stood still, so that they read nothing | %d |", all.excused)
 	p("| **goroutines or connections left behind** | **0**: a run would not have ended, or said so |")
 	p("| slowest recovery once the faults stop; allowed are %v | %v |", recovery, all.slowest)
 	p("")

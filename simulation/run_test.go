@@ -104,10 +104,10 @@ func simulate(t *testing.T, p plan, all *tally) {
 			watch.wrong("%d connections are left", n)
 		}
 		for _, v := range server.Violations() {
-			// A client whose consumer stands still reads nothing, so a missing ACK says nothing to it, and an op 1 is
-			// answered when it is read.
+			// A client whose consumer stands still reads nothing, so a missing ACK says nothing to it, an op 1 is
+			// answered when it is read, and so an op 9.
 			switch v.Rule {
-			case gatewaytest.RuleZombie, gatewaytest.RuleHeartbeatRequested, gatewaytest.RuleHeartbeatBurst:
+			case gatewaytest.RuleZombie, gatewaytest.RuleHeartbeatRequested, gatewaytest.RuleHeartbeatBurst, gatewaytest.RuleAfterInvalid:
 				within := 2 * time.Minute
 				if watch.faultsOf(v.Shard)["hello-slow"] > 0 {
 					within = 20 * time.Minute // two of its intervals
