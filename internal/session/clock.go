@@ -15,7 +15,7 @@ func (m *Machine) tell(now time.Time) {
 func (m *Machine) shift(by time.Duration) {
 	r := &m.retry
 	for _, at := range []*time.Time{
-		&m.deadline, &m.begun, &m.pulse.next, &m.pulse.last, &r.fruitlessSince, &r.liveSince,
+		&m.deadline, &m.begun, &m.unread, &m.pulse.next, &m.pulse.last, &r.fruitlessSince, &r.liveSince,
 	} {
 		if !at.IsZero() { // zero is no time
 			*at = at.Add(by)

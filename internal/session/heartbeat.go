@@ -36,10 +36,10 @@ func (p *pulse) start(now time.Time, interval time.Duration, jitter float64) {
 // due passes one scheduled beat. It reports false if the connection is dead: no ACK came between two
 // beats, in an interval in which the socket was read throughout.
 func (p *pulse) due(now time.Time, reading bool) (alive bool) {
-	if p.waiting && p.readAll && !late(now, p.next) {
+	if p.waiting && p.readAll && reading && !late(now, p.next) {
 		return false
 	}
-	p.readAll = reading
+	p.readAll = true
 	p.waiting = false
 	p.last = p.next
 	for !p.next.After(now) {

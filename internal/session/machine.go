@@ -55,6 +55,7 @@ type Machine struct {
 	sends     window
 	presences window
 	reading   bool
+	unread    time.Time // since when it is not; means nothing while it is
 	deadline  time.Time // for Hello, RESUME, READY or the next question to the gate; zero if none
 	answered  bool      // READY, or a dispatch that followed RESUME, has come
 	resumed   bool      // RESUME has been written
@@ -135,13 +136,18 @@ func (m *Machine) Opened(now time.Time) Effects {
 	return Effects{}
 }
 
-// Reading tells whether the socket is being read. While it is not, no silence of Discord's counts.
+// Reading tells whether the socket is being read. While it is not, no silence of Discord's counts. A pause of
+// less than lateBeat is none: a backlog that is full for a moment, time and again, must not hide a dead connection.
 func (m *Machine) Reading(now time.Time, on bool) {
 	m.tell(now)
-	m.reading = on
-	if !on {
+	switch {
+	case !on && m.reading:
+		m.unread = now
+	case on && !m.reading && late(now, m.unread):
 		m.pulse.readAll = false
-	} else if m.state == Resuming {
+	}
+	m.reading = on
+	if on && m.state == Resuming {
 		m.deadline = now.Add(resumeWait)
 	}
 }
