@@ -339,3 +339,35 @@ func TestStoppingOneOfSeveralShardsLeavesTheOthers(t *testing.T) {
 		bots[1].stop()
 	})
 }
+
+// What comes before Hello means nothing, so it waits for no room, and Hello not behind it.
+func TestDispatchBeforeHelloHoldsUpNothingBehindAFrozenConsumer(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{Rate: 5, Guilds: 2})
+		b := launch(t, s, func(cfg *chiru.Config) { cfg.BacklogEvents = 4 }, unbuffered)
+		wait(time.Minute)
+		b.freeze()
+		wait(time.Minute)
+		s.OnConnect(func(c *gatewaytest.Conn) {
+			c.SendRaw([]byte(`{"op":0,"s":null,"t":"EARLY","d":{}}`))
+			c.Default()
+		})
+		s.Conns()[0].Cut()
+		from := time.Now()
+		wait(90 * time.Second)
+		beats := 0
+		for _, p := range sent(s, 1) {
+			if p.At.After(from.Add(41 * time.Second)) {
+				beats++
+			}
+		}
+		if beats == 0 {
+			t.Errorf("no heartbeat on the new connection\n%s", b.history())
+		}
+		b.thaw()
+		wait(time.Minute)
+		b.mustBeLive()
+		b.checkLedger()
+		b.stop()
+	})
+}

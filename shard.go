@@ -178,7 +178,8 @@ func (s *shard) work(now time.Time) {
 			return
 		}
 		item := s.batch.items[s.batch.next] // a copy: a loss drops the batch
-		full := item.dispatch != nil && s.backlog.full(len(item.dispatch.Body))
+		// Before IDENTIFY or RESUME a dispatch means nothing, and Hello may be behind it.
+		full := item.dispatch != nil && s.m.State() >= session.Identifying && s.backlog.full(len(item.dispatch.Body))
 		if full != s.stalled {
 			s.stalled, s.count.Stalled = full, full
 			s.m.Reading(now, !full)
