@@ -1,11 +1,11 @@
 // Package inflate turns the WebSocket messages of one connection back into the messages Discord compressed (docs /events/gateway#encoding-and-compression).
 //
 // A compressed connection is one stream: every message may refer to bytes of earlier ones. So an Inflater belongs to exactly one connection,
-// lives as long as it, and owns its memory: only the small decoding tables of zstd come from pools, of the library. It starts no goroutine.
+// lives as long as it, and owns its window: what only a message needs (buffers, tables) comes from pools of plain memory. It starts no goroutine.
 //
-// Memory of one Inflater, made at the first message: about 75 KiB for Zlib; for Zstd the window the sender chose (256 KiB observed, [MaxWindow] allowed)
-// plus about 550 KiB, of which a short message touches little. Both also keep the compressed or decompressed bytes of the last message and give a
-// large buffer back after a run of small messages; [Inflater.Trim] gives back a very large one at once.
+// Memory of one Inflater that rests: 32 KiB for Zlib; for Zstd the window the sender chose (256 KiB observed, [MaxWindow] allowed) plus about 430 KiB
+// of the library's decoder, of which a short message touches little. While messages come, a buffer for the text besides; [Inflater.Rest] gives it
+// back, [Inflater.Trim] only one that is very large.
 package inflate
 
 import (
