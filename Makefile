@@ -32,7 +32,7 @@ tidy:
 
 test:
 	@$(if $(RACE),,echo "no C compiler found: the tests run without the race detector")
-	go test $(RACE) -shuffle=on ./...
+	go test $(RACE) -shuffle=on -timeout 20m ./...
 
 # Bot libraries against the simulator; needs Node 20 or later for two of them.
 interop:
