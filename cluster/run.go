@@ -184,14 +184,22 @@ func (r *run) showDiscovery(err error, again time.Time) {
 	r.feed.tell(whole)
 }
 
-// shard is one that is run here, once Discord is known to have it.
-func (r *run) shard(ctx context.Context, id int) (*shard, error) {
+// awaitPlan waits until it is known which shards there are.
+func (r *run) awaitPlan(ctx context.Context) error {
 	select {
 	case <-r.planned:
+		return nil
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	case <-r.ctx.Done():
-		return nil, ErrNotRunning
+		return ErrNotRunning
+	}
+}
+
+// shard is one that is run here, once Discord is known to have it.
+func (r *run) shard(ctx context.Context, id int) (*shard, error) {
+	if err := r.awaitPlan(ctx); err != nil {
+		return nil, err
 	}
 	s := r.byID[id]
 	if s == nil {

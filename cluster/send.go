@@ -43,12 +43,8 @@ func (c *Cluster) home(ctx context.Context, guild chiru.Snowflake) (*shard, erro
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case <-r.planned:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	case <-r.ctx.Done():
-		return nil, ErrNotRunning
+	if err := r.awaitPlan(ctx); err != nil {
+		return nil, err
 	}
 	return r.shard(ctx, ShardOf(guild, r.count))
 }

@@ -54,8 +54,8 @@ func (a *Audit) Got(sessionID string, seq int64, typ string, body []byte) error 
 	}
 	e, kept := l.at(seq)
 	switch {
-	case seq > l.issued:
-		return a.wrong("%s has number %d, the session was issued %d", typ, seq, l.issued)
+	case seq > l.issued():
+		return a.wrong("%s has number %d, the session was issued %d", typ, seq, l.issued())
 	case !kept:
 		return a.wrong("%s %d is too old to be checked: Config.Record keeps %d", typ, seq, s.cfg.Record)
 	case e.typ != typ:
@@ -122,8 +122,8 @@ func (a *Audit) Rest() error {
 	switch {
 	case l == nil:
 		return a.wrong("it has got nothing")
-	case a.seq < l.issued:
-		return a.wrong("session %s was issued %d, the consumer has %d", a.session, l.issued, a.seq)
+	case a.seq < l.issued():
+		return a.wrong("session %s was issued %d, the consumer has %d", a.session, l.issued(), a.seq)
 	}
 	return nil
 }

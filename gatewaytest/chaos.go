@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"cmp"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -198,7 +199,7 @@ func (ch *chaos) lets(l *luck, f fault, at stage, now time.Time) bool {
 	first := l.broken.IsZero() && at == stageLive && f.severity == harmless
 	if now.Sub(l.ended) < gentleRest && !first {
 		// A new session may be held up once, and fail only where there was none to miss.
-		if l.held || at == stageLive || slowToShow(f.name) || f.severity != harmless && (f.severity != breaks || !l.broken.IsZero()) {
+		if l.held || at == stageLive || f.slow || f.severity != harmless && (f.severity != breaks || !l.broken.IsZero()) {
 			return false
 		}
 		if l.held = true; f.severity != harmless {
@@ -221,9 +222,9 @@ func (ch *chaos) lets(l *luck, f fault, at stage, now time.Time) bool {
 			return false
 		}
 		// The second op 9 in a row ends a session.
-		ch.breaks(l, now, slowToShow(f.name) || strings.HasPrefix(f.name, "op9") || now.Before(ch.fallen))
+		ch.breaks(l, now, f.slow || strings.HasPrefix(f.name, "op9") || now.Before(ch.fallen))
 	default:
-		if l.chained || l.broken.IsZero() || now.Sub(l.broken) > gentleRest || slowToShow(f.name) {
+		if l.chained || l.broken.IsZero() || now.Sub(l.broken) > gentleRest || f.slow {
 			return false
 		}
 		ch.breaks(l, now, true)
@@ -235,15 +236,6 @@ func (ch *chaos) lets(l *luck, f fault, at stage, now time.Time) bool {
 func (ch *chaos) breaks(l *luck, now time.Time, chained bool) {
 	l.broken, l.chained = now, chained
 	ch.latest = l
-}
-
-// slowToShow says whether a client needs two heartbeats to find out: more than that would keep it away for too long.
-func slowToShow(name string) bool {
-	switch name {
-	case "half-open-down", "half-open-up", "acks-stop", "ack-lost", "stall":
-		return true
-	}
-	return false
 }
 
 // afterHello expects a fault while the client has not answered Hello. Called with s.mu held.
@@ -312,11 +304,7 @@ type Strike struct{ Stage, Fault string }
 func (s *Server) Strikes() map[Strike]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := make(map[Strike]int, len(s.strikes))
-	for k, n := range s.strikes {
-		out[k] = n
-	}
-	return out
+	return maps.Clone(s.strikes)
 }
 
 // record takes note of a fault. Called with s.mu held.

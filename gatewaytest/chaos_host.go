@@ -39,20 +39,10 @@ func (s *Server) drawDial(host string, shard int) (*strike, fault) {
 	return &strike{s: s, rng: fork(l.rng), gentle: ch.spec.gentle}, w.fault
 }
 
-// sleep waits, and until Close at most.
-func (s *Server) sleep(d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-s.done:
-	}
-}
-
 // hostWishes are the faults of whole hosts that the spec lets happen.
 func (spec *chaosSpec) hostWishes() (list []fault) {
 	for _, w := range spec.wishes {
-		if w.fault.do == nil && w.fault.dial == nil {
+		if w.fault.hosts != nil {
 			list = append(list, w.fault)
 		}
 	}
@@ -98,14 +88,7 @@ type fall struct {
 // in trouble already. Called with s.mu held.
 func (s *Server) strikeHost(f fault) bool {
 	ch := s.chaos
-	hosts := []string{hostGateway}
-	switch f.name {
-	case "resume-down", "resume-mute":
-		hosts = []string{hostResume}
-	case "all-down":
-		hosts = []string{hostGateway, hostResume}
-	}
-	for _, h := range hosts {
+	for _, h := range f.hosts {
 		if s.down[h] || s.mute[h] {
 			return false
 		}
@@ -113,20 +96,20 @@ func (s *Server) strikeHost(f fault) bool {
 	k := &strike{s: s, rng: ch.world, gentle: ch.spec.gentle}
 	lasts := k.pause(time.Second, 10*time.Minute)
 	rises := time.Now().Add(lasts)
-	its, kind := &fall{fault: f.name}, s.down
-	if f.name == "base-mute" || f.name == "resume-mute" {
-		its.mute, kind = true, s.mute
+	its, kind := &fall{fault: f.name, mute: f.mute}, s.down
+	if f.mute {
+		kind = s.mute
 	}
 	if k.gentle {
 		its.drops, ch.fallen = rises, rises
 	}
-	for _, h := range hosts {
+	for _, h := range f.hosts {
 		s.fell[h] = its
 		s.setHost(kind, h, true)
 	}
 	s.log.Info("gatewaytest: chaos", "fault", f.name, "lasts", lasts)
 	s.later(lasts, func() {
-		for _, h := range hosts {
+		for _, h := range f.hosts {
 			if s.fell[h] == its {
 				delete(s.fell, h)
 				s.setHost(kind, h, false)

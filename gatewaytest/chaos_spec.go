@@ -161,7 +161,7 @@ func parseWish(word string) (*wish, error) {
 			return nil, fmt.Errorf("it does not happen at every one of these stages")
 		}
 	}
-	if counted && f.do == nil && f.dial == nil {
+	if counted && f.hosts != nil {
 		return nil, fmt.Errorf("a fault of a whole host happens now and then; HostDown and the control API do it once")
 	}
 	return w, nil

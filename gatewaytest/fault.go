@@ -29,8 +29,13 @@ type fault struct {
 	// stage is left out. dial is called without, and says whether the connection has been dealt with.
 	do   func(*strike) (instead bool)
 	dial func(*strike, net.Conn) (done bool)
+	// A fault of whole hosts has neither: these are the hosts, which take no connection, or answer none.
+	hosts []string
+	mute  bool
 	// sweeping faults strike every connection.
 	sweeping bool
+	// slow ones take a client two heartbeats to find out: more than that would keep it away for too long.
+	slow bool
 	// fits narrows the connections it can happen to.
 	fits func(*Conn) bool
 }
@@ -61,11 +66,11 @@ var faults = slices.Concat(dialFaults, helloFaults, closeFaults, socketFaults, a
 
 // hostFaults are those of all connections at once. They happen to each in its own stage.
 var hostFaults = []fault{
-	{name: "base-down", at: of(stageDial), severity: breaks},
-	{name: "resume-down", at: of(stageDialResume), severity: breaks},
-	{name: "all-down", at: dialStages, severity: breaks},
-	{name: "base-mute", at: of(stageDial), severity: breaks},
-	{name: "resume-mute", at: of(stageDialResume), severity: breaks},
+	{name: "base-down", at: of(stageDial), severity: breaks, hosts: []string{hostGateway}},
+	{name: "resume-down", at: of(stageDialResume), severity: breaks, hosts: []string{hostResume}},
+	{name: "all-down", at: dialStages, severity: breaks, hosts: []string{hostGateway, hostResume}},
+	{name: "base-mute", at: of(stageDial), severity: breaks, hosts: []string{hostGateway}, mute: true},
+	{name: "resume-mute", at: of(stageDialResume), severity: breaks, hosts: []string{hostResume}, mute: true},
 }
 
 // sweepingFaults come with one connection and strike all.
@@ -136,11 +141,11 @@ var dialFaults = []fault{
 	}},
 	{name: "dial-eof", at: dialStages, severity: breaks, dial: func(*strike, net.Conn) bool { return true }},
 	{name: "dial-mute", at: dialStages, severity: breaks, dial: func(k *strike, nc net.Conn) bool {
-		k.s.sleep(k.pause(30*time.Second, time.Minute))
+		k.s.pause(k.pause(30*time.Second, time.Minute))
 		return true
 	}},
 	{name: "dial-slow", at: dialStages, severity: harmless, dial: func(k *strike, nc net.Conn) bool {
-		k.s.sleep(k.pause(100*time.Millisecond, 15*time.Second))
+		k.s.pause(k.pause(100*time.Millisecond, 15*time.Second))
 		return false
 	}},
 }

@@ -68,17 +68,17 @@ var socketFaults = []fault{
 		k.c.say(99, padding)
 		return k.coin()
 	}},
-	{name: "half-open-down", at: openStages, severity: breaks, do: func(k *strike) bool {
+	{name: "half-open-down", at: openStages, severity: breaks, slow: true, do: func(k *strike) bool {
 		k.c.muted, k.c.queue = true, nil
 		k.c.turn.Signal()
 		return true
 	}},
-	{name: "half-open-up", at: openStages, severity: breaks, do: func(k *strike) bool {
+	{name: "half-open-up", at: openStages, severity: breaks, slow: true, do: func(k *strike) bool {
 		k.c.link.deaf = true
 		k.c.unpaced = true
 		return false
 	}},
-	{name: "stall", at: openStages, severity: breaks, do: func(k *strike) bool {
+	{name: "stall", at: openStages, severity: breaks, slow: true, do: func(k *strike) bool {
 		k.c.stillFor(k.pause(time.Second, 3*time.Minute))
 		return false
 	}},

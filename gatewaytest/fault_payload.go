@@ -10,11 +10,11 @@ import (
 
 // ackFaults are about heartbeats.
 var ackFaults = []fault{
-	{name: "acks-stop", at: openStages, severity: breaks, do: func(k *strike) bool {
+	{name: "acks-stop", at: openStages, severity: breaks, slow: true, do: func(k *strike) bool {
 		k.c.mutedACKs = true
 		return false
 	}},
-	{name: "ack-lost", at: openStages, severity: breaks, do: func(k *strike) bool {
+	{name: "ack-lost", at: openStages, severity: breaks, slow: true, do: func(k *strike) bool {
 		k.c.acksLost++
 		return false
 	}},

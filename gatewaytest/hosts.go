@@ -69,9 +69,9 @@ func (s *Server) ended() bool {
 	return s.closed
 }
 
-// pause waits before another try at accepting; false if the server has ended meanwhile.
-func (s *Server) pause(failed int) bool {
-	t := time.NewTimer(min(time.Duration(failed)*10*time.Millisecond, time.Second))
+// pause waits; false if the server has ended meanwhile.
+func (s *Server) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:

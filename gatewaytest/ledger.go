@@ -10,10 +10,9 @@ const maxLedgers = 4096
 // ledger is what a session was issued, and whether a client may begin another. Numbers follow from the total.
 // Guarded by Server.mu.
 type ledger struct {
-	shard  int
-	nth    int64 // of the server's sessions
-	issued int64
-	tail   ring[entry]
+	shard int
+	nth   int64 // of the server's sessions
+	tail  ring[entry]
 
 	// over says why the session is none of the client's any more; empty while it should be resumed.
 	over string
@@ -42,14 +41,15 @@ const (
 )
 
 func (l *ledger) add(typ string, sum uint64) {
-	l.issued++
 	l.tail.add(entry{typ, sum})
 }
+
+func (l *ledger) issued() int64 { return l.tail.added }
 
 // at is the entry numbered seq, if it is still kept.
 func (l *ledger) at(seq int64) (entry, bool) {
 	i := seq - 1 - l.tail.first()
-	if i < 0 || seq > l.issued {
+	if i < 0 || seq > l.issued() {
 		return entry{}, false
 	}
 	return l.tail.at(int(i)), true
@@ -122,7 +122,7 @@ func (s *Server) Issued(sessionID string) []Issued {
 	}
 	entries := l.tail.all()
 	out := make([]Issued, len(entries))
-	first := l.issued - int64(len(entries))
+	first := l.tail.first()
 	for i, e := range entries {
 		out[i] = Issued{Seq: first + int64(i) + 1, Type: e.typ}
 	}

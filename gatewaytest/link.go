@@ -12,8 +12,8 @@ type link struct {
 	held      time.Time // until then what is to be written waits, to go as one
 	slow      time.Time // until then slowBytes a second pass
 	slowBytes int
-	piece     int  // this many bytes at most pass at a time, for the next pieces writes
-	pieces    int  //
+	pieces    int // of what is to be written, the next so many are of piece bytes at most
+	piece     int
 	tear      bool // the socket ends inside the next write
 	deaf      bool // what the client sends is lost
 }

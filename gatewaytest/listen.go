@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // NewServer serves on TCP, at Config.Listen and for resumes on a second port. Close ends it.
@@ -74,7 +75,7 @@ func (s *Server) accept(l net.Listener, host string, secure *tls.Config) {
 				}
 				// Out of descriptors, most likely: the next one may work once a connection has gone.
 				failed++
-				if !s.pause(failed) {
+				if !s.pause(min(time.Duration(failed)*10*time.Millisecond, time.Second)) {
 					return
 				}
 				continue

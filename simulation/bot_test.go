@@ -51,7 +51,7 @@ func newBot(p plan, shard int, server *gatewaytest.Server, gate chiru.IdentifyGa
 	b.cfg = chiru.Config{
 		URL: fmt.Sprintf("%s/?shard=%d", server.URL(), shard), ShardID: shard, ShardCount: p.shards,
 		Intents: chiru.IntentsAll, HTTPClient: server.Client(), Gate: gate, MaxMessage: maxMessage,
-		Compression:   pick(rng, chiru.CompressionNone, chiru.CompressionZlibStream, chiru.CompressionZstdStream),
+		Compression:   pick(rng, compressions...),
 		BacklogEvents: pick(rng, 1, 8, 256), BacklogBytes: pick(rng, 1, 64<<10, 4<<20),
 		Logger: slog.New(w.handler("client")),
 	}
@@ -68,6 +68,8 @@ func newBot(p plan, shard int, server *gatewaytest.Server, gate chiru.IdentifyGa
 	}
 	return b
 }
+
+var compressions = []chiru.Compression{chiru.CompressionNone, chiru.CompressionZlibStream, chiru.CompressionZstdStream}
 
 func pick[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from))] }
 

@@ -31,7 +31,7 @@ func TestSeededChaosLeavesADefaultClientHalfOfItsEvents(t *testing.T) {
 					err := chiru.Run(ctx, chiru.Config{
 						Intents: chiru.IntentsAll, // so that all that happens comes
 						URL:     server.URL() + "/?shard=0", Token: server.Token(), HTTPClient: server.Client(),
-						Compression: []chiru.Compression{chiru.CompressionNone, chiru.CompressionZlibStream, chiru.CompressionZstdStream}[seed%3],
+						Compression: compressions[seed%3],
 					}, nil, inbound)
 					if err != errEnd {
 						t.Errorf("Run returned %v", err)

@@ -31,13 +31,15 @@ func TestEveryFaultAtEveryStage(t *testing.T) {
 	}
 }
 
+// wayTo is what brings a connection to a stage that it does not come to by itself.
+var wayTo = map[string]string{
+	"dial-resume": "cut@live*1,", "hello-resume": "cut@live*1,", "resume": "cut@live*1,",
+	"replay": "replay-long@live*1,",
+}
+
 // planOfPair lets one fault happen once at a stage, and before it what brings a shard there.
 func planOfPair(seed uint64, fault, stage string) plan {
-	way := map[string]string{
-		"dial-resume": "cut@live*1,", "hello-resume": "cut@live*1,", "resume": "cut@live*1,",
-		"replay": "replay-long@live*1,",
-	}[stage]
-	compression := []chiru.Compression{chiru.CompressionNone, chiru.CompressionZlibStream, chiru.CompressionZstdStream}[seed%3]
+	compression := compressions[seed%3]
 	if fault == "zlib-split" {
 		compression = chiru.CompressionZlibStream
 	}
@@ -46,7 +48,7 @@ func planOfPair(seed uint64, fault, stage string) plan {
 		rerun: fmt.Sprintf("-run 'TestEveryFaultAtEveryStage/%s_at_%s$'", fault, stage),
 		server: gatewaytest.Config{
 			Seed: seed, Guilds: 2, Members: 3, Rate: 0.3, Record: 1 << 14, TrimOnHeartbeat: seed%2 == 0,
-			Chaos: fmt.Sprintf("%s%s@%s*1,seed=%d", way, fault, stage, seed),
+			Chaos: fmt.Sprintf("%s%s@%s*1,seed=%d", wayTo[stage], fault, stage, seed),
 		},
 	}
 }

@@ -28,16 +28,15 @@ func TestEveryFaultOverTCP(t *testing.T) {
 
 func overTCP(t *testing.T, seed uint64, f gatewaytest.Fault) {
 	stage := f.Stages[len(f.Stages)-1]
-	way := map[string]string{"dial-resume": "cut@live*1,", "hello-resume": "cut@live*1,", "resume": "cut@live*1,"}[stage]
 	server, err := gatewaytest.NewServer(gatewaytest.Config{
 		Seed: seed, Guilds: 2, Members: 3, Rate: 20, Mix: "quiet", TLS: seed%2 == 0, HeartbeatInterval: time.Second,
-		Record: 1 << 16, Chaos: fmt.Sprintf("%s%s@%s*1,gentle,bomb=%d", way, f.Name, stage, 2*maxMessage),
+		Record: 1 << 16, Chaos: fmt.Sprintf("%s%s@%s*1,gentle,bomb=%d", wayTo[stage], f.Name, stage, 2*maxMessage),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	compression := []chiru.Compression{chiru.CompressionNone, chiru.CompressionZlibStream, chiru.CompressionZstdStream}[seed%3]
+	compression := compressions[seed%3]
 	if f.Name == "zlib-split" {
 		compression = chiru.CompressionZlibStream
 	}
