@@ -40,6 +40,11 @@ type Dispatch struct {
 	Body json.RawMessage
 }
 
+// NewDispatch is a Dispatch that a shard has received elsewhere, in another process say. The body becomes the receiver's.
+func NewDispatch(shard int, eventType string, sequence int64, sessionID string, received time.Time, body json.RawMessage) *Dispatch {
+	return &Dispatch{source{shard}, eventType, sequence, sessionID, received, body}
+}
+
 // Hello tells that Discord greeted a new connection (docs /events/gateway#hello-event). Voidable.
 type Hello struct {
 	source

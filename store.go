@@ -50,6 +50,18 @@ func (c Config) SessionKey() SessionKey {
 	return c.sessionKey()
 }
 
+// Session is one of a Run with this Config, for a store that keeps no more of it than these three. A *ConfigError says that there can
+// be no Run with it.
+func (c Config) Session(id string, sequence int64, resumeURL string) (Session, error) {
+	c, addr, _, err := c.settled()
+	if err != nil {
+		return Session{}, err
+	}
+	s := c.sessionFrame(addr)
+	s.ID, s.Sequence, s.ResumeURL = id, sequence, resumeURL
+	return s, nil
+}
+
 // hashToken names a bot without naming its token. The prefix keeps the hash from being of use elsewhere.
 func hashToken(token string) string {
 	sum := sha256.Sum256([]byte("chiru session " + token))

@@ -387,3 +387,29 @@ func TestSessionThatDiscordForgotIsForgottenByTheStore(t *testing.T) {
 		}
 	})
 }
+
+func TestSessionMadeOfItsPartsIsTheOneThatRunSaves(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		store := new(shelf)
+		var cfg chiru.Config
+		b := launch(t, s, func(c *chiru.Config) {
+			c.Store, c.ShardID, c.ShardCount, c.Capabilities = store, 1, 3, 4
+			cfg = *c
+		})
+		wait(10 * time.Second)
+		b.mustBeLive()
+		saves := store.saved()
+		if len(saves) == 0 {
+			t.Fatal("nothing was saved")
+		}
+		want := saves[len(saves)-1].session
+		if got, err := cfg.Session(want.ID, want.Sequence, want.ResumeURL); got != want || err != nil {
+			t.Errorf("got %+v, %v; want %+v", got, err, want)
+		}
+		cfg.Token = ""
+		if _, err := cfg.Session("id", 1, ""); err == nil {
+			t.Error("a Config without a token has a session")
+		}
+	})
+}

@@ -17,6 +17,18 @@ const (
 	retryAfterMost = 10 * time.Minute
 )
 
+// Discover asks the API where the gateway is and how many shards the bot has, until it answers or ctx ends, as Run does
+// before it starts.
+func Discover(ctx context.Context, cfg Config) (chiru.Gateway, error) {
+	cfg, err := cfg.settled()
+	if err != nil {
+		return chiru.Gateway{}, err
+	}
+	r := newRun(ctx, cfg, nil)
+	defer r.stop(nil)
+	return r.discover(r.ctx)
+}
+
 // discover asks the API until it answers, or until asking again cannot help.
 func (r *run) discover(ctx context.Context) (chiru.Gateway, error) {
 	least := askFirst

@@ -32,7 +32,7 @@ func Run(ctx context.Context, cfg Config, inbound chan<- chiru.IncomingEvent) er
 // sense; a *chiru.ConfigError; and a *ShardError once Discord has refused one shard for a reason that concerns all (close
 // codes 4004, 4012, 4013, 4014), or the last shard that was left. Everything else is retried.
 func (c *Cluster) Run(ctx context.Context, cfg Config, inbound chan<- chiru.IncomingEvent) error {
-	if inbound == nil {
+	if inbound == nil && cfg.Inbound == nil {
 		return &chiru.ConfigError{Field: "inbound", Reason: "is nil; events need a channel"}
 	}
 	cfg, err := cfg.settled()
@@ -118,8 +118,14 @@ func (r *run) live() error {
 	for _, id := range ids {
 		s := newShard(r, id)
 		r.shards, r.byID[id] = append(r.shards, s), s
+		if r.cfg.Parked {
+			s.part(ErrClosed)
+		}
 	}
-	stored := r.stored(r.ctx)
+	var stored map[int]bool
+	if !r.cfg.Parked {
+		stored = r.stored(r.ctx)
+	}
 	close(r.planned)
 	r.log.Info("cluster starts", "shards", len(ids), "of", count, "resumed", len(stored), "identifies_left", found.Remaining, "max_concurrency", found.MaxConcurrency)
 
@@ -129,10 +135,10 @@ func (r *run) live() error {
 	others.Go(func() { r.budget.keep(aside) })
 	others.Go(func() { r.sample(aside) })
 	for _, s := range r.shards {
-		if !stored[s.id] {
-			r.starts.add(s)
-		} else {
+		if r.cfg.Parked || stored[s.id] {
 			close(s.turn)
+		} else {
+			r.starts.add(s)
 		}
 		shards.Go(func() { s.live(r.ctx) })
 	}

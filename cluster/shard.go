@@ -99,7 +99,11 @@ func (s *shard) once(ctx context.Context) error {
 	s.stats, s.cancel, s.idle = cfg.Stats, cancel, make(chan struct{})
 	s.runs++
 	s.mu.Unlock()
-	err := chiru.Run(ctx, cfg, s.outbound, s.r.inbound)
+	inbound := s.r.inbound
+	if s.r.cfg.Inbound != nil {
+		inbound = s.r.cfg.Inbound(s.id)
+	}
+	err := chiru.Run(ctx, cfg, s.outbound, inbound)
 	s.mu.Lock()
 	s.cancel = nil
 	close(s.idle)
