@@ -33,10 +33,17 @@ var layers = map[string]layer{
 		own:     []string{"internal/inflate", "internal/envelope", "internal/session"},
 		outside: []string{"github.com/coder/websocket", "github.com/go-json-experiment/json"},
 	},
-	"sessions":         {own: []string{"."}},
-	"cluster":          {own: []string{"."}},
-	"gatewaytest":      {outside: []string{"github.com/klauspost/compress"}}, // nothing of the client, not even its WebSocket library
-	"cmd/chiru":        {own: []string{".", "cluster", "gatewaytest", "sessions"}, outside: []string{"github.com/spf13/cobra"}},
+	"sessions":    {own: []string{"."}},
+	"cluster":     {own: []string{"."}},
+	"gatewaytest": {outside: []string{"github.com/klauspost/compress"}}, // nothing of the client, not even its WebSocket library
+	"fleet": {
+		own:     []string{".", "cluster", "sessions"},
+		outside: []string{"github.com/nats-io/nats-server/v2/server", "github.com/nats-io/nats.go"},
+	},
+	"cmd/chiru": {
+		own:     []string{".", "cluster", "fleet", "gatewaytest", "sessions"},
+		outside: []string{"github.com/nats-io/nats.go", "github.com/spf13/cobra", "github.com/spf13/pflag"},
+	},
 	"simulation":       {}, // tests only
 	"examples/cluster": {own: []string{".", "cluster", "sessions"}},
 	"examples/minimal": {own: []string{"."}},

@@ -26,7 +26,7 @@ func main() {
 		<-signals
 		os.Exit(exitFailed) // not by the default action: a shell may have made that "ignore"
 	}()
-	p := &program{stdout: os.Stdout, stderr: os.Stderr, env: os.Getenv, terminal: isTerminal(os.Stdout), terminalErr: isTerminal(os.Stderr)}
+	p := &program{stdout: os.Stdout, stderr: os.Stderr, env: os.Getenv, environ: os.Environ, terminal: isTerminal(os.Stdout), terminalErr: isTerminal(os.Stderr)}
 	os.Exit(p.run(ctx, os.Args[1:]))
 }
 
@@ -34,6 +34,7 @@ func main() {
 type program struct {
 	stdout, stderr io.Writer
 	env            func(string) string
+	environ        func() []string
 	terminal       bool         // stdout is one
 	terminalErr    bool         // stderr is one
 	client         *http.Client // carries requests; nil for chiru's own
@@ -55,7 +56,8 @@ func (p *program) root() *cobra.Command {
 		Long: `Discord's Gateway on the command line.
 
 chiru tail prints the events of one shard, or of all, as they come; without a token it shows a simulation.
-chiru sim serves that simulation to any bot library.`,
+chiru sim serves that simulation to any bot library.
+chiru run is a node of a fleet: it stores every event for workers to read; chiru status shows how it does.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
@@ -73,7 +75,7 @@ chiru sim serves that simulation to any bot library.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		f := usage("%v", err)
 		f.hint = cmd.CommandPath() + " --help lists the flags"
-		if cmd.Name() == "tail" && strings.HasPrefix(err.Error(), "unknown flag: --token") {
+		if (cmd.Name() == "tail" || cmd.Name() == "run") && strings.HasPrefix(err.Error(), "unknown flag: --token") {
 			f.hint = "the token comes from DISCORD_TOKEN or --token-file: other users can read a command line"
 		}
 		return f
@@ -81,7 +83,7 @@ chiru sim serves that simulation to any bot library.`,
 	root.SetHelpCommand(helpCommand(root))
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(p.tailCommand(), p.simCommand(), p.versionCommand())
+	root.AddCommand(p.tailCommand(), p.simCommand(), p.runCommand(), p.statusCommand(), p.versionCommand())
 	return root
 }
 

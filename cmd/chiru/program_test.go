@@ -57,6 +57,7 @@ func newCall(env ...string) *call {
 		}
 		return ""
 	}
+	c.environ = func() []string { return env }
 	return c
 }
 

@@ -23,13 +23,16 @@ type tail struct {
 	compression chiru.Compression
 	api         string
 	tokenFile   string
+	fleet       bool
+	from        beginning
+	nats        natsPlace
 }
 
 func (p *program) tailCommand() *cobra.Command {
-	t := &tail{shard: place{0, 1}}
+	t := &tail{shard: place{0, 1}, from: beginning{now: true}}
 	cmd := &cobra.Command{
 		Use:   "tail",
-		Short: "Print the events of a shard, or of all, as they come",
+		Short: "Print the events of a shard, of all, or of a fleet, as they come",
 		Long: `Print the events of a shard as they come, and what becomes of its connection. With --shards, print those of
 all shards of the bot; new sessions begin as fast as Discord allows, and a bar on a terminal shows how far they are.
 
@@ -37,13 +40,24 @@ The token is read from DISCORD_TOKEN or --token-file. Without one, tail shows a 
 runs inside the command. Names in capitals are Discord's events; those in small letters are chiru's own, and
 are left out when the output cannot keep up. Events of Discord's never are.
 
+With --fleet, print what a fleet stores (chiru run), from now on or from another time; no shard is connected, and no token needed.
+
 With --json each line is one object. All have "shard" and "type"; only Discord's have "sequence" (if Discord
 sent one), "session", "received" and "body". A body that is not JSON is null, and its text is "body_text".`,
 		Example: `  chiru tail
   chiru tail --events MESSAGE_CREATE,MESSAGE_DELETE --intents guilds,guild_messages,message_content
+  chiru tail --fleet --from 10m
   chiru tail --json -n 100 | jq -r .type | sort | uniq -c`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if t.fleet {
+				return explain(explainSetup(p.tailFleet(cmd, t)))
+			}
+			for _, name := range ofFleet {
+				if cmd.Flags().Changed(name) {
+					return usage("--%s needs --fleet", name)
+				}
+			}
 			if t.shards != 0 && cmd.Flags().Changed("shard") {
 				return usage("--shard and --shards do not go together")
 			}
@@ -61,6 +75,9 @@ sent one), "session", "received" and "body". A body that is not JSON is null, an
 	f.Var(&setting[chiru.Compression]{value: &t.compression, parse: chiru.ParseCompression, kind: "how", shown: "zstd-stream"}, "compress", "zstd-stream, zlib-stream or none")
 	f.Var(&setting[string]{value: &t.api, parse: parseAPI, kind: "URL"}, "api", "the HTTP API that names the gateway (default: Discord's)")
 	f.StringVar(&t.tokenFile, "token-file", "", "read the token from this `file`")
+	f.BoolVar(&t.fleet, "fleet", false, "print what a fleet stores")
+	f.Var(&setting[beginning]{value: &t.from, parse: parseBeginning, kind: "start|now|TIME", shown: "now"}, "from", "with --fleet: the oldest event, what comes from now on, a time, or how long ago, as 10m")
+	t.nats.flags(cmd)
 	return cmd
 }
 

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/spf13/cobra"
+
+	"github.com/chiru-go/chiru/fleet"
+)
+
+// natsPlace is where a fleet's NATS is.
+type natsPlace struct {
+	url   string
+	creds string
+	state string
+	name  string
+}
+
+func (n *natsPlace) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.Var(&setting[string]{value: &n.url, parse: parseNATS, kind: "URL"}, "nats", "the NATS servers, with commas between (NATS_URL; default: the one that chiru run embeds)")
+	f.StringVar(&n.creds, "nats-creds", "", "credentials `file` for NATS (NATS_CREDS)")
+	f.StringVar(&n.state, "state", "", "`folder` of the embedded NATS (CHIRU_STATE; default: chiru in XDG_STATE_HOME)")
+	f.StringVar(&n.name, "name", "bot", "the fleet's `name`, one for each bot (CHIRU_NAME)")
+}
+
+func parseNATS(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" && u.Path == "" || u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss" {
+		return "", errors.New("a NATS URL is as in nats://127.0.0.1:4222")
+	}
+	return text, nil
+}
+
+// folder is where the embedded server is, or would be.
+func (n *natsPlace) folder(p *program) (string, error) {
+	if n.state != "" {
+		return n.state, nil
+	}
+	return fleet.StateFolder(p.env)
+}
+
+// natsWait is how long a command of a person's waits for NATS.
+const natsWait = 5 * time.Second
+
+// connect connects a command that reads: to what the flags name, or to the server that a chiru run of this user embeds.
+func (n *natsPlace) connect(p *program, logger *slog.Logger) (*nats.Conn, error) {
+	where, options, err := n.reach(p)
+	if err != nil {
+		return nil, err
+	}
+	nc, err := fleet.Connect(where, logger, append(options, nats.RetryOnFailedConnect(false), nats.Timeout(natsWait))...)
+	if err != nil {
+		f := failed("%v", err)
+		f.hint = "see whether NATS runs and NATS_URL is right"
+		if n.url == "" {
+			f.hint = "see whether chiru run is running: its daemon.json names a server that does not answer"
+		}
+		return nil, f
+	}
+	return nc, nil
+}
+
+func (n *natsPlace) reach(p *program) (where string, options []nats.Option, err error) {
+	if n.creds != "" {
+		options = append(options, nats.UserCredentials(n.creds))
+	}
+	if n.url != "" {
+		return n.url, options, nil
+	}
+	folder, err := n.folder(p)
+	if err != nil {
+		return "", nil, err
+	}
+	door, err := fleet.ReadDoor(folder)
+	if err != nil {
+		return "", nil, err
+	}
+	return door.URL, append(options, nats.UserInfo(door.User, door.Password)), nil
+}
+
+// explainSetup makes a failure of what fleet says of NATS.
+func explainSetup(err error) error {
+	if wrong, ok := errors.AsType[*fleet.SetupError](err); ok {
+		f := failed("%s", fmt.Sprintf("%s: %s", wrong.What, wrong.Reason))
+		f.hint = wrong.Hint
+		return f
+	}
+	return err
+}

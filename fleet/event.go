@@ -1,0 +1,89 @@
+package fleet
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/chiru-go/chiru"
+)
+
+// position is a place in the events of a shard, and what a RESUME from it needs.
+type position struct {
+	session  string
+	sequence int64
+	resume   string // URL
+}
+
+const instant = "2006-01-02T15:04:05.000000Z"
+
+// message is an event as the stream stores it. at is the position that it brings the shard to; fresh says that its number is its own,
+// so that a message with the same id is the same event.
+func (n names) message(d *chiru.Dispatch, at position, fresh bool, frame string) *nats.Msg {
+	partition := noPartition
+	h := make(nats.Header, 8)
+	if guild := guildOf(d.Type, d.Body); guild != 0 {
+		partition = strconv.Itoa(PartitionOf(guild))
+		h[HeaderGuild] = []string{strconv.FormatUint(uint64(guild), 10)}
+	}
+	if fresh {
+		h[nats.MsgIdHdr] = []string{at.session + ":" + strconv.FormatInt(at.sequence, 10)}
+	}
+	at.write(h, frame)
+	h[HeaderReceived] = []string{d.Received.UTC().Format(instant)}
+	return &nats.Msg{Subject: n.event(d.Shard(), d.Type, partition), Header: h, Data: d.Body}
+}
+
+func (p position) write(h nats.Header, frame string) {
+	h[HeaderFormat] = []string{strconv.Itoa(Format)}
+	h[HeaderFrame] = []string{frame}
+	h[HeaderSession] = []string{p.session}
+	h[HeaderSequence] = []string{strconv.FormatInt(p.sequence, 10)}
+	h[HeaderResume] = []string{p.resume}
+}
+
+// readPosition takes a position out of a stored message. It is of no session if the message was stored for another bot, gateway,
+// shard count, intents or capabilities, or by a chiru of another format.
+func readPosition(h nats.Header, frame string) (position, error) {
+	if got := h.Get(HeaderFormat); got != strconv.Itoa(Format) {
+		return position{}, fmt.Errorf("fleet: the last message has format %q, want %d", got, Format)
+	}
+	if h.Get(HeaderFrame) != frame || h.Get(HeaderSession) == "" {
+		return position{}, nil
+	}
+	seq, err := strconv.ParseInt(h.Get(HeaderSequence), 10, 64)
+	if err != nil {
+		return position{}, fmt.Errorf("fleet: the last message has sequence %q", h.Get(HeaderSequence))
+	}
+	return position{h.Get(HeaderSession), seq, h.Get(HeaderResume)}, nil
+}
+
+// readEvent is message undone.
+func readEvent(subject string, h nats.Header, body []byte) (*chiru.Dispatch, error) {
+	if got := h.Get(HeaderFormat); got != strconv.Itoa(Format) {
+		return nil, fmt.Errorf("fleet: a message of format %q, want %d", got, Format)
+	}
+	parts := strings.Split(subject, ".") // chiru.NAME.ev.SHARD.TYPE.PARTITION
+	if len(parts) != 6 {
+		return nil, fmt.Errorf("fleet: %q is no subject of an event", subject)
+	}
+	shard, err := strconv.Atoi(parts[3])
+	if err != nil {
+		return nil, fmt.Errorf("fleet: %q is no subject of an event", subject)
+	}
+	sequence := chiru.NoSequence
+	if h.Get(nats.MsgIdHdr) != "" {
+		if sequence, err = strconv.ParseInt(h.Get(HeaderSequence), 10, 64); err != nil {
+			return nil, fmt.Errorf("fleet: a message with sequence %q", h.Get(HeaderSequence))
+		}
+	}
+	received, err := time.Parse(instant, h.Get(HeaderReceived))
+	if err != nil {
+		return nil, fmt.Errorf("fleet: a message received at %q", h.Get(HeaderReceived))
+	}
+	return chiru.NewDispatch(shard, parts[4], sequence, h.Get(HeaderSession), received, json.RawMessage(body)), nil
+}

@@ -1,0 +1,149 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/chiru-go/chiru"
+	"github.com/chiru-go/chiru/cluster"
+)
+
+// NodeStatus is one node of a fleet at one moment.
+type NodeStatus struct {
+	Format  int       `json:"format"`
+	Node    string    `json:"node"`
+	Fleet   string    `json:"fleet"`
+	Version string    `json:"version"`
+	At      time.Time `json:"at"`
+	Since   time.Time `json:"since"` // when the node started
+	// Of is how many shards the bot has, 0 until that is known; Shards are those that this node has the lease of, by id.
+	Of     int           `json:"of"`
+	Shards []ShardStatus `json:"shards"`
+	// Identifies are those of the day.
+	Identifies Identifies `json:"identifies"`
+	// Health is empty if the node's events come and are stored.
+	Health string `json:"health"`
+}
+
+// Identifies is how many the bot may send until ResetAt.
+type Identifies struct {
+	Left    int       `json:"left"`
+	Total   int       `json:"total"`
+	ResetAt time.Time `json:"reset_at"`
+}
+
+// ShardStatus is one shard: its connection, and its events' way to the stream. Counters begin anew with the node.
+type ShardStatus struct {
+	Shard    int     `json:"shard"`
+	State    string  `json:"state"`
+	Session  string  `json:"session"`
+	Received int64   `json:"received_sequence"` // of the session; -1 if none
+	Latency  float64 `json:"latency_ms"`
+	Rate     float64 `json:"events_per_second"`
+	// Stored is up to where the stream has the session's events; StoredEvents is how many it has been given here.
+	Stored       int64     `json:"stored_sequence"`
+	StoredEvents int64     `json:"stored_events"`
+	LastStored   time.Time `json:"last_stored"` // zero if none
+	InFlight     int64     `json:"in_flight"`
+	// Resumed is how often the shard went back to what the stream has, and Cut how many bodies were too large for the NATS server.
+	Resumed int64  `json:"resumed_from_stream"`
+	Cut     int64  `json:"cut_bodies"`
+	Trouble string `json:"trouble"`
+}
+
+// Status is this node's. It may be taken at any time, and is nearly empty while Run does not run.
+func (n *Node) Status() NodeStatus {
+	if f := n.running(); f != nil {
+		return f.status()
+	}
+	return NodeStatus{Format: Format, Version: chiru.Version, At: time.Now()}
+}
+
+func (f *fleet) status() NodeStatus {
+	st := NodeStatus{Format: Format, Node: f.node, Fleet: f.cfg.Name, Version: chiru.Version, At: time.Now(), Since: f.began}
+	select {
+	case <-f.planned:
+	default:
+		st.Health = "the stream is not ready"
+		return st
+	}
+	all := f.cluster.Status()
+	st.Of = f.shards
+	st.Identifies = Identifies{all.Budget.Left, all.Budget.Total, all.Budget.ResetAt}
+	if err := all.Health(); err != nil {
+		st.Health = strings.TrimPrefix(err.Error(), "cluster: ")
+	}
+	for _, id := range f.keeper.shardsNow() {
+		one := ShardStatus{Shard: id, Stored: chiru.NoSequence, Received: chiru.NoSequence}
+		if i := slices.IndexFunc(all.Shards, func(s cluster.ShardStatus) bool { return s.Shard == id }); i >= 0 {
+			s := all.Shards[i]
+			one.State, one.Session, one.Received, one.Rate, one.Trouble = s.State, s.Session, s.Sequence, s.Rate, s.Trouble
+			one.Latency = float64(s.Latency.Microseconds()) / 1000
+		}
+		if from, ok := f.checkpoints.of(id); ok {
+			one.Stored = from.floor.position().sequence
+		}
+		c := &f.counts[id]
+		one.StoredEvents, one.InFlight, one.Resumed, one.Cut = c.stored.Load(), c.flying.Load(), c.failures.Load(), c.cut.Load()
+		if last := c.last.Load(); last != 0 {
+			one.LastStored = time.UnixMilli(last)
+		}
+		st.Shards = append(st.Shards, one)
+	}
+	return st
+}
+
+// answerStatus lets whoever asks know how the node does.
+func (f *fleet) answerStatus() (*nats.Subscription, error) {
+	return f.nc.Subscribe(f.names.status(), func(m *nats.Msg) {
+		text, err := json.Marshal(f.status())
+		if err == nil {
+			err = m.Respond(text)
+		}
+		if err != nil {
+			f.log.Warn("status not told", "error", err)
+		}
+	})
+}
+
+// AskStatus asks all nodes of a fleet, and returns what those say that answer within a time, by their names.
+func AskStatus(ctx context.Context, nc *nats.Conn, fleet string, within time.Duration) ([]NodeStatus, error) {
+	if fleet == "" {
+		fleet = defaultName
+	}
+	if err := checkName(fleet); err != nil {
+		return nil, &chiru.ConfigError{Field: "Name", Reason: err.Error()}
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	inbox := nats.NewInbox()
+	sub, err := nc.SubscribeSync(inbox)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	if err := nc.PublishRequest(names{fleet}.status(), inbox, nil); err != nil {
+		return nil, err
+	}
+	var nodes []NodeStatus
+	for {
+		m, err := sub.NextMsgWithContext(ctx)
+		switch {
+		case err == nil && m.Header.Get("Status") == noResponders, errors.Is(err, context.DeadlineExceeded):
+			slices.SortFunc(nodes, func(a, b NodeStatus) int { return strings.Compare(a.Node, b.Node) })
+			return nodes, nil
+		case err != nil:
+			return nodes, err
+		}
+		var one NodeStatus
+		if err := json.Unmarshal(m.Data, &one); err == nil && one.Format == Format {
+			nodes = append(nodes, one)
+		}
+	}
+}
