@@ -26,7 +26,7 @@ type Config struct {
 	// Parked lets all shards begin closed: RestartShard starts one.
 	Parked bool
 	// Inbound, if set, says where the events of a shard go, instead of Run's inbound, which is then not used.
-	Inbound func(shard int) chan<- chiru.IncomingEvent
+	Inbound func(shard int) chan<- chiru.IncomingEvent `json:"-"`
 	// Budget keeps the count of the day's identifies between processes; default none, and the API's count alone counts.
 	Budget BudgetStore
 	// Floor is how many identifies of the day are never spent: running out makes Discord end every session and reset the

@@ -26,7 +26,7 @@ func Connect(url string, logger *slog.Logger, options ...nats.Option) (*nats.Con
 		logger = slog.New(slog.DiscardHandler)
 	}
 	all := append([]nats.Option{
-		nats.Name("chiru"), nats.NoEcho(), nats.Timeout(dialWait),
+		nats.Name("chiru"), nats.Timeout(dialWait),
 		nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(reconnectWait), nats.ReconnectBufSize(-1),
 		nats.FlusherTimeout(flushWait), nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(pingsMost), nats.IgnoreAuthErrorAbort(),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {

@@ -153,7 +153,7 @@ func (k *keeper) renew(ctx context.Context) {
 	asking, cancel := context.WithTimeout(ctx, askWait)
 	defer cancel()
 	if k.node == nil {
-		node, err := k.leases.take(asking, nodeKey(k.leases.node))
+		node, err := k.leases.takeOver(asking, nodeKey(k.leases.node))
 		if err != nil || node == nil {
 			k.f.log.Warn("node not registered", "node", k.leases.node, "error", err)
 			return
@@ -190,7 +190,7 @@ func (k *keeper) claim(ctx context.Context) {
 			return
 		}
 		asking, cancel := context.WithTimeout(ctx, askWait)
-		got, err := k.leases.take(asking, shardKey(shard))
+		got, err := k.leases.takeOver(asking, shardKey(shard))
 		cancel()
 		if err != nil {
 			k.f.log.Warn("shard not claimed", "shard", shard, "error", err)

@@ -37,17 +37,16 @@ type leases struct {
 	ttl   time.Duration
 }
 
-// take makes a key ours if nobody has it; taken is false if somebody has.
-func (l *leases) take(ctx context.Context, key string) (got *lease, err error) {
+// take makes a key ours, or is nil if somebody has it.
+func (l *leases) take(ctx context.Context, key string) (*lease, error) {
 	asked := time.Now()
-	got = &lease{Format: Format, Node: l.node, Token: rand.Text(), key: key}
-	value, err := json.Marshal(got)
+	got, value, err := l.fresh(key)
 	if err != nil {
 		return nil, err
 	}
 	revision, err := l.kv.Create(ctx, key, value, jetstream.KeyTTL(l.ttl))
 	if errors.Is(err, jetstream.ErrKeyExists) {
-		return l.retake(ctx, key, value, got)
+		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lease %s: %w", key, err)
@@ -56,20 +55,37 @@ func (l *leases) take(ctx context.Context, key string) (got *lease, err error) {
 	return got, nil
 }
 
-// retake takes a key that is this node's own of a process before: no two processes have one name.
-func (l *leases) retake(ctx context.Context, key string, value []byte, got *lease) (*lease, error) {
+// takeOver is take, also of a key that this node's process before has left: no two processes have one name at a time.
+func (l *leases) takeOver(ctx context.Context, key string) (*lease, error) {
+	got, err := l.take(ctx, key)
+	if got != nil || err != nil {
+		return got, err
+	}
 	asked := time.Now()
 	held, revision, err := l.read(ctx, key)
 	if err != nil || held == nil || held.Node != l.node {
 		return nil, err
 	}
+	got, value, err := l.fresh(key)
+	if err != nil {
+		return nil, err
+	}
 	got.revision = revision
 	ack, err := l.js.PublishMsg(ctx, l.put(got, value), l.putOptions(got)...)
+	if wrongLast(err) {
+		return nil, nil // somebody was quicker
+	}
 	if err != nil {
-		return nil, nil // somebody was quicker, or it is seen at the next try
+		return nil, fmt.Errorf("lease %s: %w", key, err)
 	}
 	got.revision, got.deadline = ack.Sequence, l.until(asked)
 	return got, nil
+}
+
+func (l *leases) fresh(key string) (*lease, []byte, error) {
+	one := &lease{Format: Format, Node: l.node, Token: rand.Text(), key: key}
+	value, err := json.Marshal(one)
+	return one, value, err
 }
 
 // until is the local end of a lease that was asked for at a time.

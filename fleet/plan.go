@@ -28,7 +28,7 @@ func (f *fleet) discover(ctx context.Context) error {
 		return err
 	}
 	f.cfg.Shard.URL = or(f.cfg.Shard.URL, found.URL)
-	f.recommended = max(found.Shards, 1)
+	f.recommended, f.buckets = max(found.Shards, 1), max(found.MaxConcurrency, 1)
 	f.frame, err = frameOf(f.cfg.Shard)
 	return err
 }
@@ -128,6 +128,6 @@ func (f *fleet) alive(ctx context.Context) (int, error) {
 
 func (f *fleet) shardConfig() chiru.Config {
 	cfg := f.cfg.Shard
-	cfg.Store = f.checkpoints
+	cfg.Store, cfg.Gate = f.checkpoints, f.gate
 	return cfg
 }

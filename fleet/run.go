@@ -77,12 +77,14 @@ type fleet struct {
 
 	frame       string
 	recommended int           // shards, by the API
+	buckets     int           // max_concurrency
 	planned     chan struct{} // closed once what follows is set
 	shards      int
 	counts      []counts
 	checkpoints *checkpoints
 	cluster     *cluster.Cluster
 	keeper      *keeper
+	gate        *gate
 }
 
 func newFleet(cfg Config) (*fleet, error) {
@@ -113,6 +115,7 @@ func (f *fleet) live(ctx context.Context) error {
 	f.shards, f.counts = shards, make([]counts, shards)
 	f.checkpoints = &checkpoints{cfg: f.cfg.Shard, from: map[int]source{}}
 	f.keeper = newKeeper(f, &leases{f.js, f.kv, f.names, f.node, f.cfg.LeaseTTL}, shards)
+	f.gate = &gate{leases: &leases{f.js, f.kv, f.names, f.node, identifySpacing}, log: f.log, buckets: f.buckets}
 	close(f.planned)
 	answering, err := f.answerStatus()
 	if err != nil {
@@ -135,5 +138,6 @@ func (f *fleet) live(ctx context.Context) error {
 	f.keeper.keep(keeping)
 	disconnect(errDrain)
 	<-refused
+	f.gate.waiting.Wait()
 	return context.Cause(keeping)
 }

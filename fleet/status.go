@@ -135,7 +135,7 @@ func AskStatus(ctx context.Context, nc *nats.Conn, fleet string, within time.Dur
 	for {
 		m, err := sub.NextMsgWithContext(ctx)
 		switch {
-		case err == nil && m.Header.Get("Status") == noResponders, errors.Is(err, context.DeadlineExceeded):
+		case errors.Is(err, nats.ErrNoResponders), errors.Is(err, context.DeadlineExceeded):
 			slices.SortFunc(nodes, func(a, b NodeStatus) int { return strings.Compare(a.Node, b.Node) })
 			return nodes, nil
 		case err != nil:

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,26 +24,40 @@ func variable(flag string) string {
 	return ours + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// environment sets the flags that are not given from their variables. A variable of ours that no flag of the fleet's commands has is refused: it
-// is misspelt, and what it was to do would not be done.
-func (p *program) environment(cmd *cobra.Command) error {
-	var wrong error
+// fromEnvironment are the commands whose flags have variables.
+var fromEnvironment = []string{"run", "status", "tail"}
+
+// variables are a command's flags by variable. tail has them for what it does with a fleet.
+func variables(cmd *cobra.Command) map[string]*pflag.Flag {
+	flags := map[string]*pflag.Flag{}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		text := p.env(variable(f.Name))
-		if f.Changed || text == "" || f.Name == "help" || wrong != nil {
-			return
+		if f.Name != "help" && (cmd.Name() != "tail" || !slices.Contains(ofShard, f.Name)) {
+			flags[variable(f.Name)] = f
 		}
-		if err := f.Value.Set(text); err != nil {
-			wrong = usage("%s: %v", variable(f.Name), err)
-		}
-		f.Changed = true
 	})
-	if wrong != nil {
-		return wrong
+	return flags
+}
+
+// environment sets the flags that are not given from their variables. A variable of ours that no flag has is refused: it is misspelt, and what it
+// was to do would not be done.
+func (p *program) environment(cmd *cobra.Command) error {
+	flags := variables(cmd)
+	for _, name := range slices.Sorted(maps.Keys(flags)) {
+		text := p.env(name)
+		if flags[name].Changed || text == "" {
+			continue
+		}
+		if err := cmd.Flags().Set(flags[name].Name, text); err != nil {
+			return usage("%s: %v", name, errors.Unwrap(err))
+		}
 	}
 	known := map[string]bool{}
 	for _, other := range cmd.Root().Commands() {
-		other.Flags().VisitAll(func(f *pflag.Flag) { known[variable(f.Name)] = true })
+		if slices.Contains(fromEnvironment, other.Name()) {
+			for name := range variables(other) {
+				known[name] = true
+			}
+		}
 	}
 	for _, one := range slices.Sorted(slices.Values(p.environ())) {
 		name, _, _ := strings.Cut(one, "=")

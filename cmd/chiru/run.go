@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -81,8 +82,9 @@ func (p *program) fleetRun(ctx context.Context, r *run) error {
 		Shard: chiru.Config{HTTPClient: p.client, Intents: r.intents, Compression: r.compression}, Logger: log,
 	}
 	if r.sim {
+		// Another seed each time: the stream may have the sessions of the last one still.
 		sim := gatewaytest.NewMemoryServer(gatewaytest.Config{
-			Guilds: shownGuilds * simShards, Rate: shownRate, Shards: simShards, MaxConcurrency: simShards,
+			Seed: rand.Uint64(), Guilds: shownGuilds * simShards, Rate: shownRate, Shards: simShards, MaxConcurrency: simShards,
 		})
 		defer sim.Close()
 		p.secret = sim.Token()

@@ -57,10 +57,15 @@ type process struct {
 	ended          chan struct{}
 }
 
-// newProcess prepares a chiru whose stdout.seen is closed once stdout has a match of until.
+// newProcess prepares a chiru whose stdout.seen is closed once stdout has a match of until; or stderr.seen, if until begins with 2>.
 func newProcess(until string, args ...string) *process {
 	p := &process{cmd: exec.Command("chiru", args...), ended: make(chan struct{})}
-	p.stdout.until, p.stdout.seen = regexp.MustCompile(until), make(chan struct{})
+	p.stdout.seen, p.stderr.seen = make(chan struct{}), make(chan struct{})
+	if logged, ok := strings.CutPrefix(until, "2>"); ok {
+		p.stderr.until = regexp.MustCompile(logged)
+	} else {
+		p.stdout.until = regexp.MustCompile(until)
+	}
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	return p
 }
@@ -110,18 +115,22 @@ func (w *watched) bytes() []byte {
 	return bytes.Clone(w.buf.Bytes())
 }
 
-// scriptStart is "start NAME REGEXP args...": it starts chiru and waits until its stdout has REGEXP. The
+// scriptStart is "start NAME REGEXP args...": it starts chiru and waits until its stdout has REGEXP, or its stderr for 2>REGEXP. The
 // URLs that sim prints become $API and $CONTROL.
 func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: start name regexp args...")
 	}
 	p := newProcess(args[1], args[2:]...)
-	p.cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "DISCORD_TOKEN=" + ts.Getenv("DISCORD_TOKEN"), "GORACE=" + raceExit}
+	p.cmd.Env = []string{"GORACE=" + raceExit}
+	for _, name := range []string{"PATH", "DISCORD_TOKEN", "XDG_STATE_HOME"} {
+		p.cmd.Env = append(p.cmd.Env, name+"="+ts.Getenv(name))
+	}
 	ts.Check(p.start())
 	ts.Value("running").(map[string]*process)[args[0]] = p
 	select {
 	case <-p.stdout.seen:
+	case <-p.stderr.seen:
 	case <-p.ended:
 		ts.Fatalf("%s has ended: stdout:\n%s\nstderr:\n%s", args[0], p.stdout.bytes(), p.stderr.bytes())
 	case <-time.After(scriptWait):

@@ -1,0 +1,260 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/chiru-go/chiru"
+)
+
+const soon = 20 * time.Second
+
+// bench is a fleet whose shards no test connects: their events are the test's.
+func bench(t *testing.T) *fleet {
+	t.Helper()
+	e, err := Embed(t.Context(), EmbeddedConfig{Folder: filepath.Join(t.TempDir(), "state")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	cfg, err := Config{Conn: e.Conn, Shard: chiru.Config{Token: "token", URL: "ws://gateway.discord.test"}}.settled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := newFleet(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.frame, err = frameOf(cfg.Shard); err != nil {
+		t.Fatal(err)
+	}
+	f.counts = make([]counts, 1)
+	if err := f.prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func always(context.Context) (bool, error) { return true, nil }
+
+// stint is one owner of shard 0.
+type stint struct {
+	claim claim
+	w     *writer
+	ended chan error
+}
+
+func (f *fleet) begin(t *testing.T) *stint {
+	t.Helper()
+	c, err := f.claimShard(t.Context(), 0, always)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stint{c, newWriter(f, 0, c), make(chan error, 1)}
+	go func() { s.ended <- s.w.run(context.Background()) }()
+	return s
+}
+
+func event(session string, sequence int64) *chiru.Dispatch {
+	return chiru.NewDispatch(0, "MESSAGE_CREATE", sequence, session, time.Now(), json.RawMessage(fmt.Sprintf(`{"n":%d}`, sequence)))
+}
+
+func (s *stint) take(session string, from, to int64) {
+	for seq := from; seq <= to; seq++ {
+		s.w.in <- event(session, seq)
+	}
+}
+
+// stored waits until the stream has what the owner took.
+func (s *stint) stored(t *testing.T, session string, sequence int64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
+	defer cancel()
+	if err := s.w.floor.await(ctx, session, sequence); err != nil {
+		t.Fatalf("%s:%d is not stored: %v", session, sequence, err)
+	}
+}
+
+func (s *stint) end(t *testing.T) error {
+	t.Helper()
+	close(s.w.in)
+	return s.over(t)
+}
+
+func (s *stint) over(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-s.ended:
+		return err
+	case <-time.After(soon):
+		t.Fatal("the writer does not end")
+		return nil
+	}
+}
+
+// reaches waits until an event is the stream's last, whether or not its owner knows.
+func (f *fleet) reaches(t *testing.T, id string) {
+	t.Helper()
+	for late := time.Now().Add(soon); ; {
+		m, err := f.lastOf(t.Context(), f.names.events(0))
+		if err == nil && m != nil && m.Header.Get(nats.MsgIdHdr) == id {
+			return
+		}
+		if time.Now().After(late) {
+			t.Fatalf("%s does not reach the stream: %v", id, err)
+		}
+	}
+}
+
+// holds the stream's events against what they should be.
+func (f *fleet) holds(t *testing.T, want ...string) {
+	t.Helper()
+	info, err := f.stream.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for seq := info.State.FirstSeq; seq <= info.State.LastSeq; seq++ {
+		m, err := f.stream.GetMsg(t.Context(), seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Subject != f.names.claim(0) {
+			got = append(got, m.Header.Get(nats.MsgIdHdr))
+		}
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("the stream has %v, want %v", got, want)
+	}
+}
+
+func ids(session string, from, to int) (out []string) {
+	for seq := from; seq <= to; seq++ {
+		out = append(out, fmt.Sprintf("%s:%d", session, seq))
+	}
+	return out
+}
+
+// The batch of a frozen owner is open for as long as the server's time-out is: it must end with the claim, not with the time-out.
+func TestOwnerWhoseShardIsClaimedStoresNothingIntoItsOpenBatch(t *testing.T) {
+	f := bench(t)
+	old := f.begin(t)
+	old.take("a", 1, 3)
+	f.reaches(t, "a:3")
+	next := f.begin(t) // within the old batch's life
+	if want := (position{"a", 3, ""}); next.claim.at != want {
+		t.Errorf("the next owner goes on from %+v, want %+v", next.claim.at, want)
+	}
+	next.take("a", 4, 5)
+	next.stored(t, "a", 5)
+	old.take("a", 4, 9)
+	if err := old.over(t); err == nil {
+		t.Error("the old owner's writer has not failed")
+	}
+	if err := next.end(t); err != nil {
+		t.Error(err)
+	}
+	f.holds(t, ids("a", 1, 5)...)
+}
+
+func TestOwnerWhoseShardIsClaimedBeginsNoBatch(t *testing.T) {
+	f := bench(t)
+	old := f.begin(t)
+	old.take("a", 1, 3)
+	old.stored(t, "a", 3) // its batch has ended
+	next := f.begin(t)
+	// An event that nobody else has stored: not its number keeps it out.
+	old.take("a", 4, 4)
+	if err := old.over(t); !overtaken(err) {
+		t.Errorf("got %v, want a refusal of the fence", err)
+	}
+	next.take("b", 1, 2)
+	if err := next.end(t); err != nil {
+		t.Error(err)
+	}
+	f.holds(t, append(ids("a", 1, 3), ids("b", 1, 2)...)...)
+}
+
+// Of the same session, in the two minutes in which the server knows numbers again, or after.
+func TestClaimFollowsAClaimFollowsAClaim(t *testing.T) {
+	f := bench(t)
+	var all []string
+	for n := int64(0); n < 5; n++ {
+		s := f.begin(t)
+		if n > 0 && s.claim.at != (position{"a", 10 * n, ""}) {
+			t.Errorf("claim %d goes on from %+v", n, s.claim.at)
+		}
+		s.take("a", 10*n+1, 10*n+10)
+		if err := s.end(t); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all = append(all, ids("a", 1, 50)...)
+	f.holds(t, all...)
+}
+
+func TestNodeWithoutTheLeaseClaimsNothing(t *testing.T) {
+	f := bench(t)
+	s := f.begin(t)
+	if _, err := f.claimShard(t.Context(), 0, func(context.Context) (bool, error) { return false, nil }); !errors.Is(err, errLost) {
+		t.Errorf("got %v, want errLost", err)
+	}
+	s.take("a", 1, 2)
+	if err := s.end(t); err != nil {
+		t.Errorf("the owner: %v", err)
+	}
+	f.holds(t, ids("a", 1, 2)...)
+}
+
+// The lease ends between the claim and its proof: what was claimed is given up, and who has the lease claims again.
+func TestNodeThatLosesTheLeaseWhileItClaimsStoresNothing(t *testing.T) {
+	f := bench(t)
+	s := f.begin(t)
+	s.take("a", 1, 2)
+	s.stored(t, "a", 2)
+	asked := 0
+	_, err := f.claimShard(t.Context(), 0, func(context.Context) (bool, error) { asked++; return asked == 1, nil })
+	if !errors.Is(err, errLost) {
+		t.Errorf("got %v, want errLost", err)
+	}
+	s.take("a", 3, 3)
+	if err := s.over(t); !overtaken(err) {
+		t.Errorf("got %v, want a refusal of the fence", err)
+	}
+	again := f.begin(t)
+	again.take("a", 3, 4)
+	if err := again.end(t); err != nil {
+		t.Error(err)
+	}
+	f.holds(t, ids("a", 1, 4)...)
+}
+
+func TestQuietShardsEventIsStoredWithinASecond(t *testing.T) {
+	f := bench(t)
+	s := f.begin(t)
+	began := time.Now()
+	s.take("a", 1, 1)
+	s.stored(t, "a", 1)
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("it took %v, want a second at most", took)
+	}
+	// And after a rest longer than the server's time-out of a batch.
+	time.Sleep(batchLasts + 200*time.Millisecond)
+	s.take("a", 2, 2)
+	s.stored(t, "a", 2)
+	if err := s.end(t); err != nil {
+		t.Error(err)
+	}
+	f.holds(t, ids("a", 1, 2)...)
+}
