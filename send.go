@@ -59,7 +59,7 @@ func (s *shard) wrote(now time.Time, err error) {
 		s.giveUpPermit()
 	}
 	if err != nil {
-		fail := received{what: lost, err: writeError(err)}
+		fail := received{what: lost, err: err}
 		s.act(now, s.m.Failed(now, session.Failure{Kind: session.WriteFailed}), &fail)
 		return
 	}
