@@ -18,16 +18,20 @@ func (t *TypingStart) Witness() uint64 { return uint64(t.UserID)%10000 + uint64(
 // Witness of a voice state.
 func (v *VoiceState) Witness() uint64 {
 	if v.ChannelID == nil {
-		return uint64(v.UserID)%10000
+		return uint64(v.UserID) % 10000
 	}
 	return uint64(v.UserID)%10000 + uint64(*v.ChannelID)%10000
 }
 
 // Witness of a member's update.
-func (u *GuildMemberUpdate) Witness() uint64 { return uint64(u.User.ID)%10000 + proof.Lens(len(u.Roles)) }
+func (u *GuildMemberUpdate) Witness() uint64 {
+	return uint64(u.User.ID)%10000 + proof.Lens(len(u.Roles))
+}
 
 // Witness of a reaction.
-func (r *MessageReactionAdd) Witness() uint64 { return uint64(r.UserID)%10000 + uint64(r.MessageID)%10000 }
+func (r *MessageReactionAdd) Witness() uint64 {
+	return uint64(r.UserID)%10000 + uint64(r.MessageID)%10000
+}
 
 // Witness of a guild.
 func (g *GuildCreate) Witness() uint64 {
