@@ -21,7 +21,7 @@ func newGate(r *run) *gate {
 }
 
 // hold keeps each bucket closed for the rest of the pause that the last IDENTIFY of the process before has begun, by a
-// permit that is given back unspent.
+// permit that is given back unspent. ctx must outlive the shards: one that a stop has not reached yet would take it.
 func (g *gate) hold(ctx context.Context) {
 	for bucket, until := range g.run.budget.pauses() {
 		held, cancel := context.WithDeadline(ctx, until)

@@ -136,3 +136,28 @@ func TestShardWithoutASessionBeginsOneBesideThoseThatResume(t *testing.T) {
 		}
 	})
 }
+
+// A process that is told to stop while the pauses of the one before are on keeps them to its end: the referee sees to it.
+func TestStopWithinThePausesOfTheProcessBeforeSendsNoIdentify(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const shards = 64
+		s := serve(t, gatewaytest.Config{Shards: shards, MaxConcurrency: shards, SessionLimit: 1 << 16})
+		n := new(note)
+		configure := func(cfg *cluster.Config) { cfg.Budget = n }
+		f := launch(t, s, configure)
+		wait(time.Second)
+		f.mustBeLive(shards)
+		f.stop()
+		for range 15 {
+			f := launch(t, s, configure)
+			wait(250 * time.Millisecond)
+			if n := f.states()["awaitSlot"]; n < 10 {
+				t.Fatalf("%d shards wait for their bucket, want ten at least", n)
+			}
+			f.stop()
+		}
+		if n := len(identifies(s)); n != shards {
+			t.Errorf("%d identifies within the pauses, want the first %d", n, shards)
+		}
+	})
+}

@@ -113,7 +113,9 @@ func (r *run) live() error {
 	r.budget.load(r.ctx)
 	r.starts = newStarts(r.budget)
 	r.gate = newGate(r)
-	r.gate.hold(r.ctx)
+	aside, end := context.WithCancel(context.Background()) // what outlives the shards
+	defer end()
+	r.gate.hold(aside)
 	r.count, r.byID = count, make(map[int]*shard, len(ids))
 	for _, id := range ids {
 		s := newShard(r, id)
@@ -124,8 +126,6 @@ func (r *run) live() error {
 	r.log.Info("cluster starts", "shards", len(ids), "of", count, "resumed", len(stored), "identifies_left", found.Remaining, "max_concurrency", found.MaxConcurrency)
 
 	var shards, others sync.WaitGroup
-	aside, end := context.WithCancel(context.Background())
-	defer end()
 	others.Go(func() { r.budget.keep(aside) })
 	others.Go(func() { r.sample(aside) })
 	for _, s := range r.shards {
