@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chiru-go/chiru"
 	"github.com/chiru-go/chiru/cluster"
 	"github.com/chiru-go/chiru/gatewaytest"
 )
@@ -150,31 +152,27 @@ func TestOwnCountOutlivesAnAPIThatLagsBehind(t *testing.T) {
 	})
 }
 
-// A new day begins while one shard has taken an identify and waits for its bucket: the API does not know of it yet.
+// A new day begins while one shard has taken an identify and waits for the caller's gate: the API does not know of it yet.
 func TestIdentifyOnItsWayCountsOfTheNewDay(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		s := serve(t, gatewaytest.Config{Shards: 3, MaxConcurrency: 1, SessionLimit: 100, Record: 1 << 16})
-		f := launch(t, s, nil)
-		wait(24*time.Hour - 4*time.Second)
-		f.mustBeLive(3)
-		lose := func(shards ...int) {
-			for _, id := range shards {
-				for _, c := range s.Conns() {
-					if c.Shard() == id {
-						c.Close(4009, "")
-					}
+		s := serve(t, gatewaytest.Config{Shards: 2, MaxConcurrency: 2, SessionLimit: 100, Record: 1 << 16})
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Shard.Gate = slowGate{} })
+		wait(24*time.Hour - 2*time.Second)
+		f.mustBeLive(2)
+		lose := func(shard int) {
+			for _, c := range s.Conns() {
+				if c.Shard() == shard {
+					c.Close(4009, "")
 				}
 			}
 		}
 		lose(0)
-		wait(2 * time.Second)
-		lose(1)
-		wait(2*time.Second + time.Millisecond) // the day is over, and shard 1 waits
+		wait(2*time.Second + time.Millisecond) // the day is over, and shard 0 waits
 		if f.states()["awaitSlot"] != 1 {
 			t.Fatalf("%v, want one at the gate", f.states())
 		}
-		lose(2)
-		wait(2 * time.Second)
+		lose(1)
+		wait(time.Second)
 		if left := f.Status().Budget.Left; left != 98 {
 			t.Errorf("%d are left of the new day's 100, want 98 with one on its way and one more", left)
 		}
@@ -338,12 +336,12 @@ func TestResumeNeverWaitsForTheBudget(t *testing.T) {
 	})
 }
 
-// A place that is given back before its IDENTIFY is not spent.
+// What is given back before its IDENTIFY is not spent: of a shard that leaves, or whose gate denies it.
 func TestIdentifyThatIsNotSentIsGivenBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		s := serve(t, gatewaytest.Config{Shards: 2, MaxConcurrency: 1, SessionLimit: 10})
-		f := launch(t, s, nil)
-		wait(3 * time.Second) // the second waits for its bucket
+		s := serve(t, gatewaytest.Config{Shards: 2, MaxConcurrency: 2, SessionLimit: 10})
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Shard.Gate = slowGate{} })
+		wait(2 * time.Second)
 		if left := f.Status().Budget.Left; left != 8 {
 			t.Errorf("%d are left, want 8", left)
 		}
@@ -354,6 +352,123 @@ func TestIdentifyThatIsNotSentIsGivenBack(t *testing.T) {
 		if left := f.Status().Budget.Left; left != 9 {
 			t.Errorf("%d are left once the shard is gone, want 9", left)
 		}
+	})
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{SessionLimit: 10})
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Shard.Gate = deniesTwice(new(atomic.Int64)) })
+		wait(2500 * time.Millisecond)
+		f.mustBeLive(1)
+		if left := f.Status().Budget.Left; left != 9 {
+			t.Errorf("%d are left, want 9", left)
+		}
+	})
+}
+
+// deniesTwice is a gate that gives no permit the first two times.
+func deniesTwice(asked *atomic.Int64) chiru.IdentifyGate {
+	return gateFunc(func() <-chan chiru.Permit {
+		out := make(chan chiru.Permit, 1)
+		if asked.Add(1) > 2 {
+			out <- slowGate{}
+		} else {
+			close(out)
+		}
+		return out
+	})
+}
+
+type gateFunc func() <-chan chiru.Permit
+
+func (f gateFunc) Permit(context.Context, int) <-chan chiru.Permit { return f() }
+
+// Several processes of one bot share what is left, whoever of them asks the API first. docs
+// /events/gateway#session-start-limit-object
+func TestProcessesThatShareABotStopAtTheFloorTogether(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const shards, processes, limit, floor = 64, 4, 60, 20
+		s := serve(t, gatewaytest.Config{Shards: shards, MaxConcurrency: shards, SessionLimit: limit, Record: 1 << 16})
+		for p := range processes {
+			launch(t, s, func(cfg *cluster.Config) {
+				cfg.Shards, cfg.Floor = shards, floor
+				for id := p; id < shards; id += processes {
+					cfg.Only = append(cfg.Only, id)
+				}
+			})
+		}
+		wait(time.Hour)
+		if n := len(identifies(s)); n < limit-floor || n >= limit-floor+processes {
+			t.Errorf("%d identifies, want %d and one more for each other process at most", n, limit-floor)
+		}
+	})
+}
+
+// Who waits for the budget keeps its place: the shards of a bucket go on in the order in which they came.
+func TestShardsThatWaitForTheBudgetGoOnInTheirOrder(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const shards = 12
+		s := serve(t, gatewaytest.Config{Shards: shards, MaxConcurrency: 1, SessionLimit: 100, Record: 1 << 16})
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Floor = 100 - shards })
+		wait(2 * time.Minute)
+		f.mustBeLive(shards)
+		for _, id := range []int{5, 2, 11, 0, 7, 3, 9, 1} {
+			for _, c := range s.Conns() {
+				if c.Shard() == id {
+					c.Close(4009, "")
+				}
+			}
+			wait(time.Minute)
+		}
+		wait(24 * time.Hour)
+		f.mustBeLive(shards)
+		var order []int
+		for _, p := range identifies(s)[shards:] {
+			order = append(order, p.Shard)
+		}
+		if fmt.Sprint(order) != "[5 2 11 0 7 3 9 1]" {
+			t.Errorf("they went on as %v, want the order in which they lost their sessions", order)
+		}
+	})
+}
+
+// The day is spent when the process starts: of each bucket one waits at the gate, and the others without a socket.
+func TestShardsThatWaitForTheBudgetNeedNoSocketButOneInEachBucket(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const shards, concurrency = 12, 3
+		s := serve(t, gatewaytest.Config{Shards: shards, MaxConcurrency: concurrency, SessionLimit: 100})
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Floor = 100 })
+		wait(time.Hour)
+		if st := f.states(); st["awaitSlot"] != concurrency || st["queued"] != shards-concurrency || len(s.Conns()) != concurrency {
+			t.Errorf("%v with %d sockets, want one of each of %d buckets", st, len(s.Conns()), concurrency)
+		}
+	})
+}
+
+// A start that the budget has stopped goes on when the day is over, whoever is left of those that waited, and whatever the
+// API said last.
+func TestStartGoesOnWhenTheDayIsOver(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const shards, concurrency = 15, 3
+		s := serve(t, gatewaytest.Config{Shards: shards, MaxConcurrency: concurrency, SessionLimit: 100, Record: 1 << 16})
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Floor = 91 })
+		wait(time.Hour)
+		if st := f.states(); st["live"] != 9 || st["awaitSlot"] != 3 || st["queued"] != 3 {
+			t.Fatalf("%v, want 9 live and the next 3 at the gate", st)
+		}
+		s.HostDown("api", true)
+		if err := f.RestartShard(t.Context(), 9); err != nil {
+			t.Fatal(err)
+		}
+		wait(2 * time.Minute)
+		s.HostDown("api", false)
+		for id := 9; id < 12; id++ {
+			if err := f.CloseShard(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wait(22*time.Hour + 57*time.Minute)
+		f.mustBeLive(9)
+		wait(2 * time.Minute)
+		f.mustBeLive(12)
 	})
 }
 

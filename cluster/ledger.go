@@ -81,6 +81,7 @@ func (b *budget) load(ctx context.Context) {
 		return // a new window has begun since
 	}
 	b.left = min(b.left, l.Left)
+	b.allow()
 	if b.windowless || reset.After(b.resetAt) {
 		b.resetAt = reset
 	}

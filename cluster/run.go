@@ -109,7 +109,7 @@ func (r *run) live() error {
 	if r.cfg.Shard.URL == "" {
 		r.cfg.Shard.URL = found.URL
 	}
-	r.budget = newBudget(r, found, len(ids))
+	r.budget = newBudget(r, found, len(ids), count)
 	r.budget.load(r.ctx)
 	r.starts = newStarts(r.budget)
 	r.gate = newGate(r)
