@@ -91,10 +91,10 @@ func (b *budget) heard(now time.Time, found chiru.Gateway) {
 	b.allow()
 }
 
-// allow says how many may be taken before the API is asked anew: other processes spend of the same day, so of what is left
-// this one's part, by its shards. mu is held, or b is new.
+// allow says how many may be taken before the API is asked anew: other processes spend of the same day, so half of this one's
+// part, by its shards, of what is left above the floor. mu is held, or b is new.
 func (b *budget) allow() {
-	b.allowed = max(int(int64(b.left-b.floor)*int64(b.mine)/int64(b.all)), 1)
+	b.allowed = max(int(int64(b.left-b.floor)*int64(b.mine)/int64(2*b.all)), 1)
 }
 
 // take waits until one identify may be spent, and takes it. It is false once ctx has ended.

@@ -311,6 +311,17 @@ func TestFailingBudgetStoreStopsNothing(t *testing.T) {
 		wait(2 * time.Second)
 		f.mustBeLive(1)
 	})
+	inBubble(t, func(t *testing.T) { // nor a stop
+		s := serve(t, gatewaytest.Config{Shards: 2})
+		n := new(note)
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Budget = n })
+		wait(5 * time.Second)
+		n.mu.Lock()
+		n.hangs = true
+		n.mu.Unlock()
+		wait(2 * time.Second)
+		f.stop()
+	})
 }
 
 // docs /events/gateway#resuming: a RESUME is no IDENTIFY.

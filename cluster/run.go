@@ -28,7 +28,7 @@ func Run(ctx context.Context, cfg Config, inbound chan<- chiru.IncomingEvent) er
 // It blocks, as chiru.Run does; everything that it starts has ended when it returns. Events of all shards come out of
 // inbound, those of each in order; it never closes inbound.
 //
-// Run returns context.Cause(ctx) itself when told to stop; a *DiscoveryError if the API refuses the token or makes no
+// Run returns context.Cause(ctx) itself when told to stop, within a second; a *DiscoveryError if the API refuses the token or makes no
 // sense; a *chiru.ConfigError; and a *ShardError once Discord has refused one shard for a reason that concerns all (close
 // codes 4004, 4012, 4013, 4014), or the last shard that was left. Everything else is retried.
 func (c *Cluster) Run(ctx context.Context, cfg Config, inbound chan<- chiru.IncomingEvent) error {
@@ -181,7 +181,6 @@ func (r *run) showDiscovery(err error, again time.Time) {
 	r.mu.Lock()
 	r.discovery, r.askAgain = err, again
 	r.mu.Unlock()
-	r.feed.tell(whole)
 }
 
 // awaitPlan waits until it is known which shards there are.

@@ -97,6 +97,9 @@ func (s *shard) once(ctx context.Context) error {
 		return ErrClosed
 	}
 	s.stats, s.cancel, s.idle = cfg.Stats, cancel, make(chan struct{})
+	if s.runs == 0 { // others came first
+		s.down = time.Now()
+	}
 	s.runs++
 	s.mu.Unlock()
 	err := chiru.Run(ctx, cfg, s.outbound, s.r.inbound)
