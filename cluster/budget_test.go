@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -22,10 +23,11 @@ import (
 type note struct {
 	mu    sync.Mutex
 	text  []byte
-	saves int
 	fails error
 	hangs bool
 	takes time.Duration
+
+	killed bool // nothing is written any more, as if the process were gone
 }
 
 func (n *note) Load(ctx context.Context) ([]byte, error) {
@@ -45,8 +47,7 @@ func (n *note) Save(ctx context.Context, text []byte) error {
 	time.Sleep(n.takes) // in fake time
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.saves++
-	if fails == nil {
+	if fails == nil && !n.killed {
 		n.text = text
 	}
 	return fails
@@ -93,6 +94,36 @@ func TestProcessRestartedInALoopSpendsNoIdentifyBeyondTheFloor(t *testing.T) {
 			f.mustBeLive(4)
 			if n := len(identifies(s)); n != 29 {
 				t.Errorf("%d identifies, want 4 more once the day is over", n)
+			}
+		})
+	}
+}
+
+// Processes that are killed at any moment, and an API that says what was left at the beginning: what counts is what was
+// written down before each IDENTIFY. docs /events/gateway#session-start-limit-object
+func TestProcessKilledInALoopSpendsNoIdentifyBeyondTheFloor(t *testing.T) {
+	for seed := range uint64(5) {
+		inBubble(t, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 0))
+			s := serve(t, gatewaytest.Config{Shards: 2, MaxConcurrency: 2, SessionLimit: 10, Record: 1 << 16})
+			a, client := asking(s)
+			a.answer = lagging(t, s, time.Now())
+			n := new(note)
+			for range 60 {
+				n = &note{text: n.text, takes: time.Duration(rng.IntN(300)) * time.Millisecond}
+				f := launch(t, s, func(cfg *cluster.Config) { cfg.Floor, cfg.Budget, cfg.Shard.HTTPClient = 3, n, client })
+				if rng.IntN(2) == 0 { // in the middle of things
+					wait(time.Duration(rng.IntN(6000)) * time.Millisecond)
+				} else {
+					wait(time.Duration(rng.IntN(20)) * time.Minute)
+				}
+				n.mu.Lock()
+				n.killed = true
+				n.mu.Unlock()
+				f.stop()
+			}
+			if got := len(identifies(s)); got > 7 || got < 5 || n.left(t) != 3 {
+				t.Errorf("seed %d: %d identifies of 10 were sent and %d are left, want 7 at most and 3", seed, got, n.left(t))
 			}
 		})
 	}
