@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"sync"
 	"time"
 
@@ -164,8 +166,8 @@ func (b *budget) ask(ctx context.Context) {
 	found, err := chiru.Discover(ctx, b.run.cfg.Shard.HTTPClient, b.run.cfg.API, b.run.cfg.Shard.Token)
 	if err != nil && ctx.Err() == nil {
 		b.run.log.Warn("identifies left not known; going by the last count", "error", err)
-		if final := lasting(err); final != nil && unauthorized(err) {
-			b.run.stop(final)
+		if refused, ok := errors.AsType[*chiru.UpgradeError](err); ok && refused.Status == http.StatusUnauthorized {
+			b.run.stop(lasting(err))
 		}
 	}
 	b.mu.Lock()

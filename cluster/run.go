@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -85,7 +86,6 @@ type run struct {
 	mu        sync.Mutex // guards what follows
 	discovery error      // the last failure, until an answer comes
 	askAgain  time.Time
-	refusals  int // shards that Discord refuses for good
 }
 
 func newRun(ctx context.Context, cfg Config, inbound chan<- chiru.IncomingEvent) *run {
@@ -146,35 +146,21 @@ func (r *run) live() error {
 	return context.Cause(r.ctx)
 }
 
-// over ends the cluster if what ended a shard concerns all, or if it was the last.
-func (r *run) over(s *shard, err error) *ShardError {
+// over parts with a shard that Discord refuses, and ends the cluster if that concerns all, or if it was the last.
+func (r *run) over(s *shard, err error) {
 	e := &ShardError{Shard: s.id, Of: r.count, Err: err}
 	if closed, ok := errors.AsType[*chiru.CloseError](err); ok && closed.Code == chiru.CloseInvalidShard && r.cfg.Shards > 0 {
 		e.Hint = fmt.Sprintf("leave Shards unset for the number that Discord recommends, instead of %d", r.cfg.Shards)
 	}
-	if concernsAll(err) {
-		if wrong, ok := errors.AsType[*chiru.ConfigError](err); ok {
-			r.stop(wrong)
-		} else {
-			r.stop(e)
-		}
-		return e
-	}
-	r.mu.Lock()
-	r.refusals++
-	last := r.refusals == len(r.shards)
-	r.mu.Unlock()
-	if last {
+	s.part(e)
+	r.log.Error("shard refused for good", "shard", s.id, "error", err)
+	r.calls.drop(s.id, e)
+	r.feed.tell(s.id)
+	if wrong, ok := errors.AsType[*chiru.ConfigError](err); ok {
+		r.stop(wrong)
+	} else if concernsAll(err) || !slices.ContainsFunc(r.shards, (*shard).wanted) {
 		r.stop(e)
 	}
-	return e
-}
-
-// revived takes over back.
-func (r *run) revived() {
-	r.mu.Lock()
-	r.refusals--
-	r.mu.Unlock()
 }
 
 func (r *run) showDiscovery(err error, again time.Time) {
