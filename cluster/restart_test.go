@@ -137,6 +137,26 @@ func TestShardWithoutASessionBeginsOneBesideThoseThatResume(t *testing.T) {
 	})
 }
 
+// With other intents no stored session is of use: all begin anew, in their turn.
+func TestShardsWhoseStoredSessionsAreOfNoUseWaitForTheirTurn(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const shards = 12
+		s := serve(t, gatewaytest.Config{Shards: shards, MaxConcurrency: 2})
+		store := new(sessions.Memory)
+		for round, intents := range []chiru.Intents{chiru.IntentsUnprivileged, chiru.IntentsAll} {
+			f := launch(t, s, func(cfg *cluster.Config) { cfg.Shard.Store, cfg.Shard.Intents = store, intents })
+			wait(time.Second)
+			if st := f.states(); st["live"] != 2 || st["awaitSlot"] != 2 || st["queued"] != 8 || len(s.Conns()) != 4 {
+				t.Errorf("round %d: %v with %d sockets, want the first two live and the next two at the gate", round, st, len(s.Conns()))
+			}
+			wait(30 * time.Second)
+			f.mustBeLive(shards)
+			f.stop()
+			wait(10 * time.Second)
+		}
+	})
+}
+
 // A process that is told to stop while the pauses of the one before are on keeps them to its end: the referee sees to it.
 func TestStopWithinThePausesOfTheProcessBeforeSendsNoIdentify(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
