@@ -181,3 +181,43 @@ func TestStopWithinThePausesOfTheProcessBeforeSendsNoIdentify(t *testing.T) {
 		}
 	})
 }
+
+// Two ways in which processes of one bot keep Discord's pauses: no bucket in common, or one gate. The referee sees to it.
+func TestProcessesThatShareABotKeepThePauses(t *testing.T) {
+	const shards, processes = 16, 2
+	for name, c := range map[string]struct {
+		concurrency int
+		process     func(shard int) int
+		gate        func(concurrency int) chiru.IdentifyGate
+	}{
+		"no bucket in common": {4, func(shard int) int { return shard % 4 / 2 }, func(int) chiru.IdentifyGate { return nil }},
+		"one gate":            {2, func(shard int) int { return shard / 8 }, chiru.NewIdentifyGate},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				s := serve(t, gatewaytest.Config{Shards: shards, MaxConcurrency: c.concurrency})
+				gate := c.gate(c.concurrency)
+				var fleet []*fleet
+				for p := range processes {
+					fleet = append(fleet, launch(t, s, func(cfg *cluster.Config) {
+						cfg.Shards, cfg.Shard.Gate = shards, gate
+						for id := range shards {
+							if c.process(id) == p {
+								cfg.Only = append(cfg.Only, id)
+							}
+						}
+					}))
+				}
+				for range 3 {
+					wait(6 * time.Minute) // so that it is no burst
+					for _, f := range fleet {
+						f.mustBeLive(shards / processes)
+					}
+					for _, conn := range s.Conns() {
+						conn.Close(4009, "")
+					}
+				}
+			})
+		})
+	}
+}
