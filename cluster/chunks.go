@@ -103,11 +103,15 @@ func (s *shard) members(ctx context.Context, request *chiru.MemberChunkRequest, 
 		select {
 		case <-q.wake:
 		case <-idle.C:
-			if s.status().State == "live" {
+			left := chunkWait // from when it is live: a resumed session will answer
+			if st := s.status(); st.State == "live" {
+				left -= time.Since(st.Since)
+			}
+			if left <= 0 {
 				yield(nil, ErrNoChunk)
 				return false
 			}
-			idle.Reset(chunkWait) // a resumed session will answer
+			idle.Reset(left)
 		case <-ctx.Done():
 			yield(nil, context.Cause(ctx))
 			return false

@@ -315,3 +315,34 @@ func TestRefusalOfAnotherRequestEndsNone(t *testing.T) {
 		}
 	})
 }
+
+// The 30 s count from when the shard is live again: a session that has just been resumed has yet to answer.
+func TestResumedShardHasThirtySecondsToAnswer(t *testing.T) {
+	for answers, want := range map[time.Duration]error{29 * time.Second: nil, 31 * time.Second: cluster.ErrNoChunk} {
+		inBubble(t, func(t *testing.T) {
+			s, f, guild := withMembers(t, gatewaytest.Config{Guilds: 1, Members: 3})
+			s.On(8, func(c *gatewaytest.Conn, data json.RawMessage) {
+				var d struct{ Nonce string }
+				if err := json.Unmarshal(data, &d); err != nil {
+					t.Error(err)
+				}
+				s.HostDown("", true)
+				c.Cut()
+				time.AfterFunc(25*time.Second, func() { s.HostDown("", false) })
+				go func() {
+					time.Sleep(time.Second)
+					for f.Status().Live == 0 {
+						time.Sleep(10 * time.Millisecond)
+					}
+					time.Sleep(answers)
+					s.Dispatch(0, "GUILD_MEMBERS_CHUNK", map[string]any{"nonce": d.Nonce, "chunk_index": 0, "chunk_count": 1})
+				}()
+			})
+			chunks, err := members(t, f, chiru.MemberChunkRequest{GuildID: guild})
+			if err != want || len(chunks) != map[error]int{nil: 1}[want] {
+				t.Errorf("an answer %v after the resume: %d chunks and %v, want %v", answers, len(chunks), err, want)
+			}
+			wait(5 * time.Second)
+		})
+	}
+}
