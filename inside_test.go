@@ -259,17 +259,32 @@ func TestPermitOfAnIdentifyThatTheWriterHadIsSpentByAStop(t *testing.T) {
 	}
 }
 
-// Discord may have got an IDENTIFY that the writer had when the connection broke.
+// Discord may have got an IDENTIFY that the writer had when the connection broke, until the connection is gone.
 func TestPermitOfAnIdentifyThatTheWriterHadIsSpentByABreak(t *testing.T) {
 	for writing, want := range map[kind]countedPermit{theLogin: 1, theBeat: 0, nothing: 0} {
-		s := anyShard(t, make(chan IncomingEvent))
-		var permit countedPermit
-		left := false
-		s.pass, s.leaveQueue, s.login, s.writing = &permit, func() { left = true }, session.SendIdentify, writing
-		s.dropWrites()
-		s.giveUpPermit()
-		if permit != want || !left || s.pass != nil {
-			t.Errorf("with %d in the writer's hands: sent %d times, left %v; want %d, true", writing, permit, left, want)
+		for name, end := range map[string]func(*shard){
+			"gone": (*shard).gone,
+			"a stop before it is gone": func(s *shard) {
+				if err := s.finish(errors.New("stop"), true); err == nil {
+					t.Error("finish returned nil")
+				}
+			},
+		} {
+			s := anyShard(t, make(chan IncomingEvent))
+			var permit countedPermit
+			left := false
+			done := make(chan struct{})
+			close(done)
+			s.conn = &conn{wrote: make(chan error, 1), quit: make(chan struct{}), done: done, hangUp: func() {}}
+			s.pass, s.leaveQueue, s.login, s.writing = &permit, func() { left = true }, session.SendIdentify, writing
+			s.lose(time.Now(), session.Effects{}, nil)
+			if permit != 0 || left != (want == 0) {
+				t.Errorf("%s, with %d in the writer's hands: sent %d times, left %v while it may still go out", name, writing, permit, left)
+			}
+			end(s)
+			if permit != want || !left || s.pass != nil {
+				t.Errorf("%s, with %d in the writer's hands: sent %d times, left %v; want %d, true", name, writing, permit, left, want)
+			}
 		}
 	}
 }
