@@ -107,7 +107,9 @@ func (s *shard) lose(now time.Time, e session.Effects, item *received) {
 		}
 	}
 	s.dropWrites()
-	s.giveUpPermit()
+	if !s.spends {
+		s.giveUpPermit()
+	}
 	s.last = blame{}
 	s.count.LastLoss, s.count.LastLossAt = err, now
 	if e.End {

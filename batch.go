@@ -13,12 +13,12 @@ type batch struct {
 }
 
 const (
-	batchMost   = 32 // items
+	batchMost   = 128 // items
 	batchBodies = 64 << 10
 )
 
 // An idle shard has none.
-var batchPool = sync.Pool{New: func() any { return &batch{items: make([]received, 0, batchMost)} }}
+var batchPool = sync.Pool{New: func() any { return &batch{} }}
 
 func newBatch() *batch { return batchPool.Get().(*batch) }
 

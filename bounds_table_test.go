@@ -142,7 +142,7 @@ type constants struct {
 
 // folders says where the packages of the table lie.
 var folders = map[string]string{
-	"chiru": ".", "session": "internal/session", "inflate": "internal/inflate", "envelope": "internal/envelope",
+	"chiru": ".", "session": "internal/session", "websocket": "internal/websocket", "inflate": "internal/inflate", "envelope": "internal/envelope",
 	"sessions": "sessions", "cmd/chiru": "cmd/chiru", "gatewaytest": "gatewaytest",
 	"cluster": "cluster",
 }

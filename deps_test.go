@@ -26,16 +26,17 @@ type layer struct {
 }
 
 var layers = map[string]layer{
-	"internal/inflate":  {outside: []string{"github.com/klauspost/compress"}, banned: []string{"net", "net/http"}},
-	"internal/envelope": {banned: []string{"net", "net/http", "time"}},
-	"internal/session":  {banned: []string{"context", "sync", "sync/atomic", "net", "net/http", "os", "log", "log/slog"}},
+	"internal/inflate":   {outside: []string{"github.com/klauspost/compress"}, banned: []string{"net", "net/http"}},
+	"internal/envelope":  {banned: []string{"net", "net/http", "time"}},
+	"internal/websocket": {},
+	"internal/session":   {banned: []string{"context", "sync", "sync/atomic", "net", "net/http", "os", "log", "log/slog"}},
 	".": {
-		own:     []string{"internal/inflate", "internal/envelope", "internal/session"},
-		outside: []string{"github.com/coder/websocket", "github.com/go-json-experiment/json"},
+		own:     []string{"internal/inflate", "internal/envelope", "internal/session", "internal/websocket"},
+		outside: []string{"github.com/go-json-experiment/json"},
 	},
 	"sessions":    {own: []string{"."}},
 	"cluster":     {own: []string{"."}},
-	"gatewaytest": {outside: []string{"github.com/klauspost/compress"}}, // nothing of the client, not even its WebSocket library
+	"gatewaytest": {outside: []string{"github.com/klauspost/compress"}}, // nothing of the client
 	"fleet": {
 		own:     []string{".", "cluster", "sessions"},
 		outside: []string{"github.com/nats-io/nats-server/v2/server", "github.com/nats-io/nats.go"},
@@ -52,7 +53,6 @@ var layers = map[string]layer{
 
 // The modules that a user of the root package gets.
 var rootModules = []string{
-	"github.com/coder/websocket",
 	"github.com/go-json-experiment/json",
 	"github.com/klauspost/compress",
 }

@@ -15,10 +15,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/coder/websocket"
+	"github.com/chiru-go/chiru/internal/websocket"
 
 	"github.com/chiru-go/chiru/gatewaytest"
-	"github.com/chiru-go/chiru/internal/inflate"
 	"github.com/chiru-go/chiru/internal/session"
 )
 
@@ -260,55 +259,32 @@ func TestPermitOfAnIdentifyThatTheWriterHadIsSpentByAStop(t *testing.T) {
 	}
 }
 
-// Discord may have got an IDENTIFY that the writer had when the connection broke.
+// Discord may have got an IDENTIFY that the writer had when the connection broke, until the connection is gone.
 func TestPermitOfAnIdentifyThatTheWriterHadIsSpentByABreak(t *testing.T) {
 	for writing, want := range map[kind]countedPermit{theLogin: 1, theBeat: 0, nothing: 0} {
-		s := anyShard(t, make(chan IncomingEvent))
-		var permit countedPermit
-		left := false
-		s.pass, s.leaveQueue, s.login, s.writing = &permit, func() { left = true }, session.SendIdentify, writing
-		s.dropWrites()
-		s.giveUpPermit()
-		if permit != want || !left || s.pass != nil {
-			t.Errorf("with %d in the writer's hands: sent %d times, left %v; want %d, true", writing, permit, left, want)
-		}
-	}
-}
-
-func TestReaderThatWaitsHoldsNoBuffers(t *testing.T) {
-	for _, size := range []int{4 << 10, 1 << 20} {
-		buf := make([]byte, 0, size)
-		r := reader{buf: &buf, inflater: inflate.New(inflate.None, 1)}
-		r.within = true
-		if r.rest(); r.buf == nil {
-			t.Error("the buffer of a message that has not come to its end is given back")
-		}
-		r.within = false
-		if r.rest(); r.buf != nil {
-			t.Errorf("a buffer of %d bytes is held", size)
-		}
-	}
-}
-
-func TestReadBufferOver1MiBIsForItsMessageAlone(t *testing.T) {
-	for size, want := range map[int]bool{1 << 20: true, 1<<20 + 1: false} {
-		buf := make([]byte, 0, size)
-		r := reader{buf: &buf, inflater: inflate.New(inflate.None, 1)}
-		if r.trim(); (r.buf != nil) != want {
-			t.Errorf("a buffer of %d bytes is kept: %v, want %v", size, !want, want)
-		}
-	}
-}
-
-func TestReadBufferGrowsToNoMoreThanTheLargestMessageNeeds(t *testing.T) {
-	for _, most := range []int{4096, 100_000, 1 << 20, 3 << 20} {
-		var buf []byte
-		for len(buf) <= most {
-			buf = grown(buf, most)
-			buf = buf[:cap(buf)]
-		}
-		if cap(buf) > most+most/8+512 { // and what the allocator rounds up
-			t.Errorf("for messages of %d bytes at most the buffer grows to %d", most, cap(buf))
+		for name, end := range map[string]func(*shard){
+			"gone": (*shard).gone,
+			"a stop before it is gone": func(s *shard) {
+				if err := s.finish(errors.New("stop"), true); err == nil {
+					t.Error("finish returned nil")
+				}
+			},
+		} {
+			s := anyShard(t, make(chan IncomingEvent))
+			var permit countedPermit
+			left := false
+			done := make(chan struct{})
+			close(done)
+			s.conn = &conn{wrote: make(chan error, 1), quit: make(chan struct{}), done: done, hangUp: func() {}}
+			s.pass, s.leaveQueue, s.login, s.writing = &permit, func() { left = true }, session.SendIdentify, writing
+			s.lose(time.Now(), session.Effects{}, nil)
+			if permit != 0 || left != (want == 0) {
+				t.Errorf("%s, with %d in the writer's hands: sent %d times, left %v while it may still go out", name, writing, permit, left)
+			}
+			end(s)
+			if permit != want || !left || s.pass != nil {
+				t.Errorf("%s, with %d in the writer's hands: sent %d times, left %v; want %d, true", name, writing, permit, left, want)
+			}
 		}
 	}
 }
@@ -346,14 +322,16 @@ func TestBrokenConnectionsWriterAndReaderWaitAMomentForTheOtherToSayWhy(t *testi
 		s := gatewaytest.Start(t, gatewaytest.Config{})
 		u := &upgrade{RoundTripper: tied(s.Client().Transport.(*http.Transport)), ctx: t.Context()}
 		header := http.Header{"User-Agent": {userAgent}}
-		ws, _, err := websocket.Dial(t.Context(), s.URL()+"/?v=10&encoding=json", &websocket.DialOptions{HTTPClient: &http.Client{Transport: u}, HTTPHeader: header})
+		ws, _, err := websocket.Dial(t.Context(), &http.Client{Transport: u}, s.URL()+"/?v=10&encoding=json", header, 4096)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := &conn{ws: ws, ahead: u.ahead, in: make(chan *batch), read: make(chan struct{}), quit: make(chan struct{})}
+		c := &conn{ws: ws, socket: u.socket, in: make(chan *batch), out: make(chan []byte), wrote: make(chan error, 1), read: make(chan struct{}), quit: make(chan struct{})}
 		u.socket.Close()
 		from := time.Now()
-		if c.send([]byte("{}")) == nil || time.Since(from) != 250*time.Millisecond {
+		go c.write()
+		c.out <- []byte("{}")
+		if <-c.wrote == nil || time.Since(from) != 250*time.Millisecond {
 			t.Errorf("a write on a broken connection ended after %v, want an error after 250 ms", time.Since(from))
 		}
 		from = time.Now()
@@ -370,6 +348,8 @@ func TestBrokenConnectionsWriterAndReaderWaitAMomentForTheOtherToSayWhy(t *testi
 		if took := time.Since(from); took != 500*time.Millisecond {
 			t.Errorf("the reader reported the loss after %v, want 500 ms", took)
 		}
+		close(c.quit)
+		close(c.read)
 		<-ended
 	})
 }

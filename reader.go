@@ -2,19 +2,15 @@ package chiru
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"sync"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"github.com/chiru-go/chiru/internal/envelope"
 	"github.com/chiru-go/chiru/internal/inflate"
 	"github.com/chiru-go/chiru/internal/session"
+	"github.com/chiru-go/chiru/internal/websocket"
 )
 
 // reader turns one connection's messages into payloads: frames, inflated, scanned, filtered, copied.
@@ -26,39 +22,37 @@ type reader struct {
 	inflater *inflate.Inflater
 	batch    *batch // not yet handed over
 	slab     *slab
-	buf      *[]byte   // the last message, as sent
 	told     bool      // of the zstd window
-	within   bool      // a message that has not been read to its end
 	now      time.Time // when the socket was last read; zero if that is not known yet
 }
 
 const (
-	namesMost  = 256     // event types kept; Discord has about 80
-	nameMost   = 64      // bytes of one
-	bufferMost = 1 << 20 // a larger read buffer is of use to no other message
+	namesMost = 256 // event types kept; Discord has about 80
+	nameMost  = 64  // bytes of one
 )
-
-// bufferPool holds the read buffers of connections that rest.
-var bufferPool = sync.Pool{New: func() any { return &[]byte{} }}
 
 // run reads until the connection ends or the shard goroutine wants no more.
 func (r *reader) run(c *conn) {
 	r.inflater = inflate.New(r.cfg.Compression.mode(), r.cfg.MaxMessage)
 	defer r.inflater.Close()
-	c.ahead.waits = func() { r.waits(c) }
+	c.ws.Waits = func() { r.waits(c) }
 	for {
-		compressed, err := r.frame(c.ws)
+		kind, data, err := c.ws.Read()
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
-				c.linger(readWait, nil) // a write that took too long has closed the socket, and says so
+				c.linger(readWait) // a write that took too long has closed the socket, and says so
 			}
 			r.last(c, r.loss(err))
 			return
 		}
-		text, whole := *r.buf, true
+		if kind == websocket.Ping {
+			c.ping(data)
+			continue
+		}
+		text, whole := data, true
 		// Under transport compression messages are binary; text is plain in any case.
-		if compressed {
-			text, whole, err = r.inflater.Push(*r.buf)
+		if kind == websocket.Binary {
+			text, whole, err = r.inflater.Push(data)
 			if w := r.inflater.Window(); w > 0 && !r.told {
 				r.told = true
 				r.cfg.Logger.Debug("zstd window", "bytes", w) // the decoder holds as much
@@ -71,30 +65,26 @@ func (r *reader) run(c *conn) {
 		if r.batch == nil {
 			r.batch = newBatch()
 		}
-		r.batch.wire += len(*r.buf)
+		r.batch.wire += len(data)
 		if !whole {
 			continue
 		}
 		r.batch.payload += len(text)
 		r.batch.add(r.parse(text))
-		r.trim()
+		r.inflater.Trim()
 		if r.batch.full() && !r.flush(c) {
 			return
 		}
 	}
 }
 
-// waits is called before a read that may have to wait. The writer reads too when it closes, and has no part in this.
+// waits is called before a read that may have to wait.
 func (r *reader) waits(c *conn) {
-	select {
-	case <-c.quit:
-	default:
-		r.now = time.Time{}
-		if !c.ahead.more {
-			r.rest()
-		}
-		r.flush(c)
+	r.now = time.Time{}
+	if !c.ws.Busy() {
+		r.rest(c.ws.Within())
 	}
+	r.flush(c)
 }
 
 // flush hands over what there is; false means that the shard goroutine wants no more.
@@ -113,90 +103,33 @@ func (r *reader) last(c *conn, item received) {
 		r.batch = newBatch()
 	}
 	r.batch.add(item)
-	r.within = false
-	r.rest()
+	r.rest(false)
 	r.flush(c)
 }
 
-var errTooLong = errors.New("message too long")
-
-// frame reads one WebSocket message into the buffer. The context is the background one because a
-// connection is ended by closing it; the library pays eight allocations a message for any other.
-func (r *reader) frame(ws *websocket.Conn) (binary bool, err error) {
-	kind, from, err := ws.Reader(context.Background())
-	if err != nil {
-		return false, err
-	}
-	r.within = true
-	if r.buf == nil {
-		r.buf = bufferPool.Get().(*[]byte)
-	}
-	buf := (*r.buf)[:0]
-	for {
-		if len(buf) == cap(buf) {
-			buf = grown(buf, r.cfg.MaxMessage)
-		}
-		n, err := from.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		*r.buf = buf
-		if err == io.EOF {
-			r.within = false
-			return kind == websocket.MessageBinary, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		if len(buf) > r.cfg.MaxMessage {
-			return false, errTooLong
-		}
-	}
-}
-
-// trim gives back a buffer that is of use to no other message.
-func (r *reader) trim() {
-	if cap(*r.buf) > bufferMost {
-		r.buf = nil
-	}
-	r.inflater.Trim()
-}
-
 // rest gives back what an idle shard does not need.
-func (r *reader) rest() {
+func (r *reader) rest(within bool) {
 	if r.slab != nil {
 		slabPool.Put(r.slab)
 		r.slab = nil
 	}
-	if r.within {
-		return
+	if !within {
+		r.inflater.Rest()
 	}
-	if r.buf != nil {
-		bufferPool.Put(r.buf)
-		r.buf = nil
-	}
-	r.inflater.Rest()
-}
-
-// grown doubles buf, but leaves no more room than a message of the most allowed, and one more read, needs.
-func grown(buf []byte, most int) []byte {
-	size := max(2*cap(buf), 1<<10)
-	if cap(buf) >= most/2 {
-		size = most + 512
-	}
-	return append(make([]byte, 0, size), buf...)
 }
 
 func (r *reader) loss(err error) received {
-	if closed, ok := errors.AsType[websocket.CloseError](err); ok {
+	if closed, ok := err.(*websocket.CloseError); ok {
 		return received{
 			what: lost,
-			fail: session.Failure{Kind: session.Closed, Code: int(closed.Code)},
+			fail: session.Failure{Kind: session.Closed, Code: closed.Code},
 			err:  &CloseError{Code: CloseCode(closed.Code), Reason: r.cfg.redact(closed.Reason)},
 		}
 	}
-	if errors.Is(err, errTooLong) {
+	if err == websocket.ErrTooLong {
 		return r.malformed("message", fmt.Errorf("longer than MaxMessage, %d bytes", r.cfg.MaxMessage))
 	}
-	return received{what: lost, fail: session.Failure{Kind: session.Dropped}, err: fmt.Errorf("connection dropped: %w", cause(err))}
+	return received{what: lost, fail: session.Failure{Kind: session.Dropped}, err: fmt.Errorf("connection dropped: %w", err)}
 }
 
 func (r *reader) malformed(during string, err error) received {

@@ -144,15 +144,13 @@ func loadSession(ctx context.Context, c *Config, a *address) session.Session {
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
 	got, err := c.Store.Load(ctx, c.sessionKey())
-	agreed := c.sessionFrame(a)
-	agreed.ID, agreed.Sequence, agreed.ResumeURL = got.ID, got.Sequence, got.ResumeURL
 	switch {
 	case err != nil:
 		c.Logger.Warn("no session loaded", "error", c.redact(err.Error()))
 		return none
 	case got.ID == "":
 		return none
-	case got != agreed:
+	case !c.agrees(a, got):
 		c.Logger.Warn("stored session not used: it is of another host, token, shard, intents or capabilities")
 		return none
 	}

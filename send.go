@@ -59,7 +59,7 @@ func (s *shard) wrote(now time.Time, err error) {
 		s.giveUpPermit()
 	}
 	if err != nil {
-		fail := received{what: lost, err: writeError(err)}
+		fail := received{what: lost, err: err}
 		s.act(now, s.m.Failed(now, session.Failure{Kind: session.WriteFailed}), &fail)
 		return
 	}
@@ -106,14 +106,17 @@ func (s *shard) loggedIn(now time.Time) {
 // dropWrites forgets what was for the connection that is lost. A command in hand stays: it is the first on
 // the next one, unless the writer, once it has ended, says that it was written.
 func (s *shard) dropWrites() {
-	if s.writing == theLogin && s.pass != nil {
-		s.pass.Sent() // it may have got there
-	}
+	s.spends = s.writing == theLogin && s.pass != nil
 	s.caught = s.writing == theCommand && s.hand != nil
 	s.writing, s.beat, s.scheduled, s.login = nothing, false, false, session.SendNothing
 }
 
+// giveUpPermit returns the permit, spent if its IDENTIFY may have got there, or leaves the gate's queue.
 func (s *shard) giveUpPermit() {
+	if s.spends {
+		s.spends = false
+		s.pass.Sent()
+	}
 	if s.leaveQueue != nil {
 		s.leaveQueue()
 	}

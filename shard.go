@@ -46,6 +46,7 @@ type shard struct {
 	permit     <-chan Permit
 	pass       Permit // got, not yet spent
 	leaveQueue context.CancelFunc
+	spends     bool // the IDENTIFY was with the writer when the connection broke, and may be on the wire until that is gone
 
 	// What goes to inbound.
 	batch   *batch // from the reader, not all of it taken; nil if there is none
@@ -239,6 +240,9 @@ func (s *shard) gone() {
 		}
 	}
 	s.conn, s.closing = nil, false
+	if s.spends {
+		s.giveUpPermit()
+	}
 	if s.dialNext {
 		s.dialNext = false
 		s.connect()
@@ -324,9 +328,7 @@ func (s *shard) finish(err error, stopped bool) error {
 		<-s.conn.done
 		s.conn.ended()
 	}
-	if s.writing == theLogin && s.pass != nil {
-		s.pass.Sent() // it may have got there, until just now
-	}
+	s.spends = s.spends || s.writing == theLogin && s.pass != nil
 	s.giveUpPermit()
 	if closed, ok := errors.AsType[*CloseError](err); stopped && !keep || ok && closed.Code.Final() {
 		last = Session{}

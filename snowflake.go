@@ -1,8 +1,8 @@
 package chiru
 
 import (
-	"bytes"
 	"fmt"
+	"math"
 	"strconv"
 )
 
@@ -30,7 +30,26 @@ func (s *Snowflake) UnmarshalJSON(text []byte) error {
 		*s = 0
 		return nil
 	}
-	parsed, err := ParseSnowflake(string(bytes.Trim(text, `"`)))
+	if n := len(text); n >= 2 && text[0] == '"' && text[n-1] == '"' {
+		text = text[1 : n-1]
+	}
+	// Most ids are read here: ParseSnowflake needs a string, and so an allocation for each.
+	parsed := uint64(0)
+	for _, c := range text {
+		if c -= '0'; c > 9 || parsed > (math.MaxUint64-9)/10 {
+			return s.parse(string(text))
+		}
+		parsed = parsed*10 + uint64(c)
+	}
+	if len(text) == 0 {
+		return s.parse("")
+	}
+	*s = Snowflake(parsed)
+	return nil
+}
+
+func (s *Snowflake) parse(text string) error {
+	parsed, err := ParseSnowflake(text)
 	if err == nil {
 		*s = parsed
 	}

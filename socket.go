@@ -1,6 +1,7 @@
 package chiru
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,13 +9,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"github.com/chiru-go/chiru/internal/session"
+	"github.com/chiru-go/chiru/internal/websocket"
 )
 
 const (
@@ -32,7 +33,8 @@ type conn struct {
 	in    chan *batch   // the reader's; unbuffered, so that what is not taken is not read
 	out   chan []byte   // payloads for the writer, one at a time
 	wrote chan error    // the writer's answer to each; it is there before done
-	read  chan struct{} // closed when the reader has handed over its last
+	pongs chan []byte   // the payload of the newest ping, for the writer
+	read  chan struct{} // closed when the reader reads no more
 	done  chan struct{} // closed when both goroutines have ended
 
 	quit     chan struct{} // closed by close
@@ -41,8 +43,7 @@ type conn struct {
 	watchdog *time.Timer // ends a close that takes too long
 
 	ws     *websocket.Conn
-	ahead  *readAhead
-	socket io.Closer // below ws; all three are set before opened is handed over
+	socket io.Closer // below ws; both are set before opened is handed over
 	isOpen bool      // the shard goroutine has taken opened
 }
 
@@ -69,7 +70,7 @@ const (
 func dial(url string, cfg *Config, r reader) *conn {
 	ctx, hangUp := context.WithTimeout(context.Background(), dialWait)
 	c := &conn{
-		in: make(chan *batch), out: make(chan []byte), wrote: make(chan error, 1),
+		in: make(chan *batch), out: make(chan []byte), wrote: make(chan error, 1), pongs: make(chan []byte, 1),
 		read: make(chan struct{}), done: make(chan struct{}), quit: make(chan struct{}), hangUp: hangUp,
 	}
 	go func() {
@@ -87,7 +88,7 @@ func (c *conn) run(ctx context.Context, url string, cfg *Config, r reader) {
 		return
 	}
 	if !c.hand(alone(received{what: opened})) {
-		_ = c.ws.CloseNow()
+		c.drop()
 		return
 	}
 	written := make(chan struct{})
@@ -96,8 +97,11 @@ func (c *conn) run(ctx context.Context, url string, cfg *Config, r reader) {
 		c.write()
 	}()
 	r.run(c)
-	close(c.read)
 	<-c.quit
+	if c.code != 0 {
+		c.ws.Drain()
+	}
+	close(c.read)
 	<-written
 }
 
@@ -115,13 +119,9 @@ func (c *conn) open(ctx context.Context, url string, cfg *Config) (session.Failu
 	u := &upgrade{RoundTripper: cfg.HTTPClient.Transport, ctx: ctx}
 	client := *cfg.HTTPClient
 	client.Transport = u
-	ws, resp, err := websocket.Dial(ctx, url, &websocket.DialOptions{
-		HTTPClient: &client,
-		HTTPHeader: http.Header{"User-Agent": {userAgent}},
-	})
+	ws, resp, err := websocket.Dial(ctx, &client, url, http.Header{"User-Agent": {userAgent}}, cfg.MaxMessage)
 	if err == nil {
-		ws.SetReadLimit(-1) // reader has its own bound; the library's would close with 1009
-		c.ws, c.ahead, c.socket = ws, u.ahead, u.socket
+		c.ws, c.socket = ws, u.socket
 		if u.keep != nil {
 			u.keep()
 		}
@@ -155,22 +155,10 @@ func dialError(dialed string, err error) error {
 	if op, ok := err.(*net.OpError); ok && op.Addr != nil && op.Addr.String() == hostOf(dialed) {
 		err = op.Err
 	}
-	err = cause(err)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("dial %s: no answer within %v: %w", hostOf(dialed), dialWait, err)
 	}
 	return fmt.Errorf("dial %s: %w", hostOf(dialed), err)
-}
-
-// cause is err without the layers in which the WebSocket library tells of its own functions.
-func cause(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil || !strings.HasPrefix(err.Error(), "failed to ") {
-			return err
-		}
-		err = inner
-	}
 }
 
 func hostOf(text string) string {
@@ -180,48 +168,63 @@ func hostOf(text string) string {
 	return "?"
 }
 
-func writeError(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("write: not done within %v: %w", writeWait, err)
-	}
-	return fmt.Errorf("write: %w", cause(err))
-}
-
 // write is the writer goroutine.
 func (c *conn) write() {
 	for {
 		select {
 		case <-c.quit:
-			if c.code == 0 {
-				_ = c.ws.CloseNow()
-			} else {
-				_ = c.ws.Close(websocket.StatusCode(c.code), "")
+			if c.code != 0 && c.ws.WriteClose(c.code) == nil {
+				<-c.read // until then closing the socket might take the code back
 			}
+			c.drop()
 			return
 		case payload := <-c.out:
-			c.wrote <- c.send(payload)
+			err := c.bounded(c.ws.Write, payload)
+			if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+				// The reader may be about to learn why, for instance from a close frame; that is the better reason.
+				c.linger(closeWait)
+			}
+			c.wrote <- err
+		case payload := <-c.pongs:
+			_ = c.bounded(c.ws.Pong, payload) // the reader learns of a connection that broke
 		}
 	}
 }
 
-func (c *conn) send(payload []byte) error {
-	ctx, cancel := context.WithTimeout(context.Background(), writeWait)
-	defer cancel()
-	err := c.ws.Write(ctx, websocket.MessageText, payload)
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		// The reader may be about to learn why, for instance from a close frame; that is the better reason.
-		c.linger(closeWait, c.read)
+// bounded writes, and closes the socket if that takes too long.
+func (c *conn) bounded(write func([]byte) error, payload []byte) error {
+	late := time.AfterFunc(writeWait, func() { _ = c.socket.Close() })
+	err := write(payload)
+	if !late.Stop() && err != nil {
+		return fmt.Errorf("write: not done within %v: %w", writeWait, os.ErrDeadlineExceeded)
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	return nil
 }
 
-// linger lets the other goroutine speak first.
-func (c *conn) linger(most time.Duration, spoken <-chan struct{}) {
+// ping has the writer answer. Only the newest has to be: RFC 6455, 5.5.3.
+func (c *conn) ping(payload []byte) {
+	select {
+	case <-c.pongs:
+	default:
+	}
+	c.pongs <- bytes.Clone(payload)
+}
+
+// drop closes the socket, from below first, so that nothing above it takes its time.
+func (c *conn) drop() {
+	_ = c.socket.Close()
+	_ = c.ws.Close()
+}
+
+// linger lets the other goroutine speak first, so that the shard closes the connection for its reason.
+func (c *conn) linger(most time.Duration) {
 	patience := time.NewTimer(most)
 	defer patience.Stop()
 	select {
 	case <-c.quit:
-	case <-spoken:
 	case <-patience.C:
 	}
 }

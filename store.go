@@ -62,6 +62,18 @@ func (c Config) Session(id string, sequence int64, resumeURL string) (Session, e
 	return s, nil
 }
 
+// Resumes says whether a Run with this Config would resume s.
+func (c Config) Resumes(s Session) bool {
+	c, addr, _, err := c.settled()
+	return err == nil && c.agrees(addr, s)
+}
+
+func (c *Config) agrees(a *address, s Session) bool {
+	want := c.sessionFrame(a)
+	want.ID, want.Sequence, want.ResumeURL = s.ID, s.Sequence, s.ResumeURL
+	return s.ID != "" && s == want
+}
+
 // hashToken names a bot without naming its token. The prefix keeps the hash from being of use elsewhere.
 func hashToken(token string) string {
 	sum := sha256.Sum256([]byte("chiru session " + token))

@@ -47,12 +47,11 @@ func upgradeClient(client *http.Client) *http.Client {
 }
 
 // upgrade is one HTTP request that may become a WebSocket. It is the RoundTripper of that request, and
-// keeps the socket, so that a close that hangs can be cut short: a library's, or TLS's, may take seconds.
+// keeps the socket, so that a close that hangs can be cut short: TLS's may take seconds.
 type upgrade struct {
 	http.RoundTripper
 	ctx    context.Context
 	socket io.Closer
-	ahead  *readAhead  // the socket as the WebSocket library reads it
 	keep   func() bool // lets the socket outlive ctx
 }
 
@@ -65,10 +64,6 @@ func (u *upgrade) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if u.socket == nil {
 		u.socket = resp.Body // a RoundTripper that is no http.Transport
-	}
-	if body, ok := resp.Body.(io.ReadWriteCloser); ok {
-		u.ahead = &readAhead{ReadWriteCloser: body}
-		resp.Body = u.ahead
 	}
 	return resp, nil
 }

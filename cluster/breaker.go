@@ -28,7 +28,6 @@ type breaker struct {
 	pause   time.Duration
 	probing int // the probe's shard, -1 for none
 	probed  time.Time
-	trips   int
 }
 
 func newBreaker(shards int) breaker {
@@ -91,7 +90,6 @@ func (b *breaker) trip(now time.Time) {
 	}
 	b.open, b.probing, b.recent = true, -1, nil
 	b.until = now.Add(b.pause)
-	b.trips++
 }
 
 func (b *breaker) close() {

@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"sync"
 	"time"
 
@@ -33,14 +35,15 @@ type budget struct {
 	total    int
 	left     int // takes are subtracted at once
 	out      int // taken, and neither sent nor given back
+	allowed  int // to take until the API is asked again
 	resetAt  time.Time
 	answered time.Time // when the API last answered
 	pauseTo  time.Time // it is not asked before
 	asking   bool
 	floor    int
 	breaker  breaker
-	waits    map[int]time.Time // shards that wait here, and until when
 
+	mine, all  int  // shards of this process, and of the bot
 	windowless bool // the API knows of no window
 	buckets    int
 	identified map[int]time.Time // by bucket: the last IDENTIFY, or the last that was about to be sent
@@ -50,9 +53,9 @@ type budget struct {
 	dirty, saved     chan struct{}
 }
 
-func newBudget(r *run, found chiru.Gateway, shards int) *budget {
+func newBudget(r *run, found chiru.Gateway, mine, all int) *budget {
 	b := &budget{
-		run: r, changed: make(chan struct{}), waits: map[int]time.Time{}, breaker: newBreaker(shards),
+		run: r, changed: make(chan struct{}), breaker: newBreaker(mine), mine: mine, all: all,
 		dirty: make(chan struct{}, 1), saved: make(chan struct{}),
 		buckets: max(found.MaxConcurrency, 1), identified: map[int]time.Time{},
 	}
@@ -87,6 +90,13 @@ func (b *budget) heard(now time.Time, found chiru.Gateway) {
 		b.floor = (b.total + floorShare - 1) / floorShare
 	}
 	b.floor = max(b.floor, 0)
+	b.allow()
+}
+
+// allow says how many may be taken before the API is asked anew: other processes spend of the same day, so half of this one's
+// part, by its shards, of what is left above the floor. mu is held, or b is new.
+func (b *budget) allow() {
+	b.allowed = max(int(int64(b.left-b.floor)*int64(b.mine)/int64(2*b.all)), 1)
 }
 
 // take waits until one identify may be spent, and takes it. It is false once ctx has ended.
@@ -105,22 +115,15 @@ func (b *budget) take(ctx context.Context, shard int) bool {
 			until = b.breaker.take(now, shard)
 		}
 		if !b.asking && until.IsZero() {
-			b.left--
-			b.out++
+			b.left, b.out, b.allowed = b.left-1, b.out+1, b.allowed-1
 			b.count()
-			delete(b.waits, shard)
 			b.mu.Unlock()
 			return true
 		}
-		b.waits[shard] = until
 		changed := b.changed
 		b.mu.Unlock()
-		b.run.feed.tell(shard)
 		b.wait(ctx, until, changed)
 	}
-	b.mu.Lock()
-	delete(b.waits, shard)
-	b.mu.Unlock()
 	return false
 }
 
@@ -143,29 +146,19 @@ func (b *budget) fresh(now time.Time) bool {
 	if now.Before(b.pauseTo) {
 		return true
 	}
-	return now.Sub(b.answered) < answerLasts && now.Before(b.resetAt)
+	return b.allowed > 0 && now.Sub(b.answered) < answerLasts && now.Before(b.resetAt)
 }
 
 // until is when the budget is open again, the zero time if it is. mu is held.
 func (b *budget) until(now time.Time) time.Time {
-	if b.left > b.floor {
-		return time.Time{}
+	switch {
+	case b.left > b.floor:
+	case now.Before(b.resetAt):
+		return b.resetAt
+	case now.Before(b.pauseTo): // the reset is due, and the API is asked then
+		return b.pauseTo
 	}
-	if !now.Before(b.resetAt) {
-		return b.pauseTo // the reset is due, and the API is asked then
-	}
-	return b.resetAt
-}
-
-// closedUntil is when the next identify may be spent; the zero time means now.
-func (b *budget) closedUntil() time.Time {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := time.Now()
-	if until := b.until(now); !until.IsZero() {
-		return until
-	}
-	return b.breaker.closedUntil(now)
+	return time.Time{}
 }
 
 // ask asks the API, for all that wait.
@@ -173,8 +166,8 @@ func (b *budget) ask(ctx context.Context) {
 	found, err := chiru.Discover(ctx, b.run.cfg.Shard.HTTPClient, b.run.cfg.API, b.run.cfg.Shard.Token)
 	if err != nil && ctx.Err() == nil {
 		b.run.log.Warn("identifies left not known; going by the last count", "error", err)
-		if final := lasting(err); final != nil && unauthorized(err) {
-			b.run.stop(final)
+		if refused, ok := errors.AsType[*chiru.UpgradeError](err); ok && refused.Status == http.StatusUnauthorized {
+			b.run.stop(lasting(err))
 		}
 	}
 	b.mu.Lock()
@@ -203,8 +196,7 @@ func (b *budget) tell() {
 func (b *budget) giveBack(shard int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.left++
-	b.out--
+	b.left, b.out, b.allowed = b.left+1, b.out-1, b.allowed+1
 	b.count()
 	b.breaker.giveBack(shard)
 	b.tell()

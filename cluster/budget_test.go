@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -12,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chiru-go/chiru"
 	"github.com/chiru-go/chiru/cluster"
 	"github.com/chiru-go/chiru/gatewaytest"
 )
@@ -20,10 +23,11 @@ import (
 type note struct {
 	mu    sync.Mutex
 	text  []byte
-	saves int
 	fails error
 	hangs bool
 	takes time.Duration
+
+	killed bool // nothing is written any more, as if the process were gone
 }
 
 func (n *note) Load(ctx context.Context) ([]byte, error) {
@@ -43,8 +47,7 @@ func (n *note) Save(ctx context.Context, text []byte) error {
 	time.Sleep(n.takes) // in fake time
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.saves++
-	if fails == nil {
+	if fails == nil && !n.killed {
 		n.text = text
 	}
 	return fails
@@ -91,6 +94,37 @@ func TestProcessRestartedInALoopSpendsNoIdentifyBeyondTheFloor(t *testing.T) {
 			f.mustBeLive(4)
 			if n := len(identifies(s)); n != 29 {
 				t.Errorf("%d identifies, want 4 more once the day is over", n)
+			}
+		})
+	}
+}
+
+// Processes that are killed at any moment, and an API that says what was left at the beginning: what counts is what was
+// written down before each IDENTIFY. docs /events/gateway#session-start-limit-object
+func TestProcessKilledInALoopSpendsNoIdentifyBeyondTheFloor(t *testing.T) {
+	for seed := range uint64(20) {
+		inBubble(t, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 0))
+			s := serve(t, gatewaytest.Config{Shards: 2, MaxConcurrency: 2, SessionLimit: 10, Record: 1 << 16})
+			a, client := asking(s)
+			a.answer = lagging(t, s, time.Now())
+			n := new(note)
+			for range 60 {
+				n = &note{text: n.text, takes: time.Duration(rng.IntN(300)) * time.Millisecond}
+				f := launch(t, s, func(cfg *cluster.Config) { cfg.Floor, cfg.Budget, cfg.Shard.HTTPClient = 3, n, client })
+				lives := time.Duration(rng.IntN(20)) * time.Minute
+				if rng.IntN(4) > 0 { // it is killed while it identifies
+					lives = time.Duration(rng.IntN(600)) * time.Millisecond
+				}
+				wait(lives)
+				n.mu.Lock()
+				n.killed = true
+				n.mu.Unlock()
+				f.stop()
+				wait(time.Duration(rng.IntN(20)) * time.Second)
+			}
+			if got := len(identifies(s)); got > 7 || got < 2 || n.left(t) != 3 {
+				t.Errorf("seed %d: %d identifies of 10 were sent and %d are left, want 7 at most and 3", seed, got, n.left(t))
 			}
 		})
 	}
@@ -150,31 +184,27 @@ func TestOwnCountOutlivesAnAPIThatLagsBehind(t *testing.T) {
 	})
 }
 
-// A new day begins while one shard has taken an identify and waits for its bucket: the API does not know of it yet.
+// A new day begins while one shard has taken an identify and waits for the caller's gate: the API does not know of it yet.
 func TestIdentifyOnItsWayCountsOfTheNewDay(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		s := serve(t, gatewaytest.Config{Shards: 3, MaxConcurrency: 1, SessionLimit: 100, Record: 1 << 16})
-		f := launch(t, s, nil)
-		wait(24*time.Hour - 4*time.Second)
-		f.mustBeLive(3)
-		lose := func(shards ...int) {
-			for _, id := range shards {
-				for _, c := range s.Conns() {
-					if c.Shard() == id {
-						c.Close(4009, "")
-					}
+		s := serve(t, gatewaytest.Config{Shards: 2, MaxConcurrency: 2, SessionLimit: 100, Record: 1 << 16})
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Shard.Gate = slowGate{} })
+		wait(24*time.Hour - 2*time.Second)
+		f.mustBeLive(2)
+		lose := func(shard int) {
+			for _, c := range s.Conns() {
+				if c.Shard() == shard {
+					c.Close(4009, "")
 				}
 			}
 		}
 		lose(0)
-		wait(2 * time.Second)
-		lose(1)
-		wait(2*time.Second + time.Millisecond) // the day is over, and shard 1 waits
+		wait(2*time.Second + time.Millisecond) // the day is over, and shard 0 waits
 		if f.states()["awaitSlot"] != 1 {
 			t.Fatalf("%v, want one at the gate", f.states())
 		}
-		lose(2)
-		wait(2 * time.Second)
+		lose(1)
+		wait(time.Second)
 		if left := f.Status().Budget.Left; left != 98 {
 			t.Errorf("%d are left of the new day's 100, want 98 with one on its way and one more", left)
 		}
@@ -313,6 +343,17 @@ func TestFailingBudgetStoreStopsNothing(t *testing.T) {
 		wait(2 * time.Second)
 		f.mustBeLive(1)
 	})
+	inBubble(t, func(t *testing.T) { // nor a stop
+		s := serve(t, gatewaytest.Config{Shards: 2})
+		n := new(note)
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Budget = n })
+		wait(5 * time.Second)
+		n.mu.Lock()
+		n.hangs = true
+		n.mu.Unlock()
+		wait(2 * time.Second)
+		f.stop()
+	})
 }
 
 // docs /events/gateway#resuming: a RESUME is no IDENTIFY.
@@ -338,12 +379,12 @@ func TestResumeNeverWaitsForTheBudget(t *testing.T) {
 	})
 }
 
-// A place that is given back before its IDENTIFY is not spent.
+// What is given back before its IDENTIFY is not spent: of a shard that leaves, or whose gate denies it.
 func TestIdentifyThatIsNotSentIsGivenBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		s := serve(t, gatewaytest.Config{Shards: 2, MaxConcurrency: 1, SessionLimit: 10})
-		f := launch(t, s, nil)
-		wait(3 * time.Second) // the second waits for its bucket
+		s := serve(t, gatewaytest.Config{Shards: 2, MaxConcurrency: 2, SessionLimit: 10})
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Shard.Gate = slowGate{} })
+		wait(2 * time.Second)
 		if left := f.Status().Budget.Left; left != 8 {
 			t.Errorf("%d are left, want 8", left)
 		}
@@ -354,6 +395,123 @@ func TestIdentifyThatIsNotSentIsGivenBack(t *testing.T) {
 		if left := f.Status().Budget.Left; left != 9 {
 			t.Errorf("%d are left once the shard is gone, want 9", left)
 		}
+	})
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{SessionLimit: 10})
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Shard.Gate = deniesTwice(new(atomic.Int64)) })
+		wait(2500 * time.Millisecond)
+		f.mustBeLive(1)
+		if left := f.Status().Budget.Left; left != 9 {
+			t.Errorf("%d are left, want 9", left)
+		}
+	})
+}
+
+// deniesTwice is a gate that gives no permit the first two times.
+func deniesTwice(asked *atomic.Int64) chiru.IdentifyGate {
+	return gateFunc(func() <-chan chiru.Permit {
+		out := make(chan chiru.Permit, 1)
+		if asked.Add(1) > 2 {
+			out <- slowGate{}
+		} else {
+			close(out)
+		}
+		return out
+	})
+}
+
+type gateFunc func() <-chan chiru.Permit
+
+func (f gateFunc) Permit(context.Context, int) <-chan chiru.Permit { return f() }
+
+// Several processes of one bot share what is left, whoever of them asks the API first. docs
+// /events/gateway#session-start-limit-object
+func TestProcessesThatShareABotStopAtTheFloorTogether(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const shards, processes, limit, floor = 64, 4, 60, 20
+		s := serve(t, gatewaytest.Config{Shards: shards, MaxConcurrency: shards, SessionLimit: limit, Record: 1 << 16})
+		for p := range processes {
+			launch(t, s, func(cfg *cluster.Config) {
+				cfg.Shards, cfg.Floor = shards, floor
+				for id := p; id < shards; id += processes {
+					cfg.Only = append(cfg.Only, id)
+				}
+			})
+		}
+		wait(time.Hour)
+		if n := len(identifies(s)); n < limit-floor || n >= limit-floor+processes {
+			t.Errorf("%d identifies, want %d and one more for each other process at most", n, limit-floor)
+		}
+	})
+}
+
+// Who waits for the budget keeps its place: the shards of a bucket go on in the order in which they came.
+func TestShardsThatWaitForTheBudgetGoOnInTheirOrder(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const shards = 12
+		s := serve(t, gatewaytest.Config{Shards: shards, MaxConcurrency: 1, SessionLimit: 100, Record: 1 << 16})
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Floor = 100 - shards })
+		wait(2 * time.Minute)
+		f.mustBeLive(shards)
+		for _, id := range []int{5, 2, 11, 0, 7, 3, 9, 1} {
+			for _, c := range s.Conns() {
+				if c.Shard() == id {
+					c.Close(4009, "")
+				}
+			}
+			wait(time.Minute)
+		}
+		wait(24 * time.Hour)
+		f.mustBeLive(shards)
+		var order []int
+		for _, p := range identifies(s)[shards:] {
+			order = append(order, p.Shard)
+		}
+		if fmt.Sprint(order) != "[5 2 11 0 7 3 9 1]" {
+			t.Errorf("they went on as %v, want the order in which they lost their sessions", order)
+		}
+	})
+}
+
+// The day is spent when the process starts: of each bucket one waits at the gate, and the others without a socket.
+func TestShardsThatWaitForTheBudgetNeedNoSocketButOneInEachBucket(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const shards, concurrency = 12, 3
+		s := serve(t, gatewaytest.Config{Shards: shards, MaxConcurrency: concurrency, SessionLimit: 100})
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Floor = 100 })
+		wait(time.Hour)
+		if st := f.states(); st["awaitSlot"] != concurrency || st["queued"] != shards-concurrency || len(s.Conns()) != concurrency {
+			t.Errorf("%v with %d sockets, want one of each of %d buckets", st, len(s.Conns()), concurrency)
+		}
+	})
+}
+
+// A start that the budget has stopped goes on when the day is over, whoever is left of those that waited, and whatever the
+// API said last.
+func TestStartGoesOnWhenTheDayIsOver(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const shards, concurrency = 15, 3
+		s := serve(t, gatewaytest.Config{Shards: shards, MaxConcurrency: concurrency, SessionLimit: 100, Record: 1 << 16})
+		f := launch(t, s, func(cfg *cluster.Config) { cfg.Floor = 91 })
+		wait(time.Hour)
+		if st := f.states(); st["live"] != 9 || st["awaitSlot"] != 3 || st["queued"] != 3 {
+			t.Fatalf("%v, want 9 live and the next 3 at the gate", st)
+		}
+		s.HostDown("api", true)
+		if err := f.RestartShard(t.Context(), 9); err != nil {
+			t.Fatal(err)
+		}
+		wait(2 * time.Minute)
+		s.HostDown("api", false)
+		for id := 9; id < 12; id++ {
+			if err := f.CloseShard(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wait(22*time.Hour + 57*time.Minute)
+		f.mustBeLive(9)
+		wait(2 * time.Minute)
+		f.mustBeLive(12)
 	})
 }
 

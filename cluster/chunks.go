@@ -103,11 +103,15 @@ func (s *shard) members(ctx context.Context, request *chiru.MemberChunkRequest, 
 		select {
 		case <-q.wake:
 		case <-idle.C:
-			if s.status().State == "live" {
+			left := chunkWait // from when it is live: a resumed session will answer
+			if st := s.status(); st.State == "live" {
+				left -= time.Since(st.Since)
+			}
+			if left <= 0 {
 				yield(nil, ErrNoChunk)
 				return false
 			}
-			idle.Reset(chunkWait) // a resumed session will answer
+			idle.Reset(left)
 		case <-ctx.Done():
 			yield(nil, context.Cause(ctx))
 			return false
@@ -130,6 +134,7 @@ type call struct {
 
 	// Guarded by calls.mu.
 	sent   bool
+	seen   map[int]bool // a restarted shard is sent again what inbound had not taken
 	chunks []*Chunk
 	bytes  int
 	err    error
@@ -137,7 +142,7 @@ type call struct {
 
 func (c *calls) begin(shard int, request *chiru.MemberChunkRequest) *call {
 	request.Nonce = rand.Text() // 26 letters and digits; Discord keeps 32
-	q := &call{shard: shard, request: request, wake: make(chan struct{}, 1)}
+	q := &call{shard: shard, request: request, wake: make(chan struct{}, 1), seen: map[int]bool{}}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over != nil {
@@ -206,9 +211,10 @@ func (c *calls) chunk(d *chiru.Dispatch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	q := c.by[body.Nonce]
-	if q == nil || q.shard != d.Shard() || q.err != nil {
+	if q == nil || q.shard != d.Shard() || q.err != nil || q.seen[body.Index] {
 		return
 	}
+	q.seen[body.Index] = true
 	if q.bytes+len(d.Body) > chunkBytes && len(q.chunks) > 0 {
 		c.fail(q, ErrReaderIsSlow)
 		return

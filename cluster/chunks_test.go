@@ -11,6 +11,7 @@ import (
 	"github.com/chiru-go/chiru"
 	"github.com/chiru-go/chiru/cluster"
 	"github.com/chiru-go/chiru/gatewaytest"
+	"github.com/chiru-go/chiru/sessions"
 )
 
 // members asks, and gives what came.
@@ -231,4 +232,117 @@ func TestChunksThatWaitForASlowReaderAreBounded(t *testing.T) {
 			t.Errorf("got %d chunks and %v, want up to 4 and ErrReaderIsSlow", n, last)
 		}
 	})
+}
+
+// A restart within the process brings again what inbound had not taken; the caller has it once.
+func TestEachChunkComesOnceAlsoWhenItsShardIsRestarted(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{Guilds: 1, Members: 3})
+		f := launch(t, s, func(cfg *cluster.Config) {
+			cfg.Shard.Intents, cfg.Shard.Store = chiru.IntentsAll, new(sessions.Memory)
+		})
+		wait(time.Minute)
+		f.mustBeLive(1)
+		f.freeze()
+		s.On(8, func(c *gatewaytest.Conn, data json.RawMessage) {
+			var d struct{ Nonce string }
+			if err := json.Unmarshal(data, &d); err != nil {
+				t.Error(err)
+			}
+			for range 40 { // so that the chunk waits
+				s.Dispatch(0, "MESSAGE_CREATE", map[string]any{"content": "hello"})
+			}
+			for i := range 3 {
+				time.AfterFunc(time.Duration(i)*10*time.Second, func() {
+					s.Dispatch(0, "GUILD_MEMBERS_CHUNK", map[string]any{"nonce": d.Nonce, "chunk_index": i, "chunk_count": 3})
+				})
+			}
+		})
+		time.AfterFunc(5*time.Second, func() {
+			if err := f.RestartShard(t.Context(), 0); err != nil {
+				t.Error(err)
+			}
+		})
+		time.AfterFunc(7*time.Second, f.thaw)
+		chunks, err := members(t, f, chiru.MemberChunkRequest{GuildID: chiru.Snowflake(s.Guilds()[0])})
+		var came []int
+		for _, c := range chunks {
+			came = append(came, c.Index)
+		}
+		if err != nil || fmt.Sprint(came) != "[0 1 2]" {
+			t.Errorf("got chunks %v, %v; want each once", came, err)
+		}
+		wait(time.Second)
+		n := 0
+		for _, d := range of[*chiru.Dispatch](f) {
+			if d.Type == "GUILD_MEMBERS_CHUNK" {
+				n++
+			}
+		}
+		if n != 3 {
+			t.Errorf("inbound got %d chunks, want 3", n)
+		}
+	})
+}
+
+// Only the refusal of this request ends it. docs /events/gateway-events#rate-limited
+func TestRefusalOfAnotherRequestEndsNone(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s, f, guild := withMembers(t, gatewaytest.Config{Guilds: 1, Members: 3})
+		s.On(8, func(c *gatewaytest.Conn, data json.RawMessage) {
+			var d struct{ Nonce string }
+			if err := json.Unmarshal(data, &d); err != nil {
+				t.Error(err)
+			}
+			limited := func(op int, nonce string) {
+				s.Dispatch(0, "RATE_LIMITED", map[string]any{"opcode": op, "retry_after": 7.5, "meta": map[string]any{"nonce": nonce}})
+			}
+			chunk := func(i int, nonce string) {
+				s.Dispatch(0, "GUILD_MEMBERS_CHUNK", map[string]any{"nonce": nonce, "chunk_index": i, "chunk_count": 3})
+			}
+			limited(8, "another")
+			limited(31, d.Nonce)
+			chunk(0, d.Nonce)
+			chunk(1, "another")
+			chunk(2, d.Nonce)
+			limited(8, d.Nonce)
+			chunk(1, d.Nonce)
+		})
+		chunks, err := members(t, f, chiru.MemberChunkRequest{GuildID: guild})
+		e, ok := errors.AsType[*cluster.RateLimitedError](err)
+		if !ok || e.RetryAfter != 7500*time.Millisecond || len(chunks) != 2 {
+			t.Errorf("got %d chunks and %v, want the two before its own refusal", len(chunks), err)
+		}
+	})
+}
+
+// The 30 s count from when the shard is live again: a session that has just been resumed has yet to answer.
+func TestResumedShardHasThirtySecondsToAnswer(t *testing.T) {
+	for answers, want := range map[time.Duration]error{29 * time.Second: nil, 31 * time.Second: cluster.ErrNoChunk} {
+		inBubble(t, func(t *testing.T) {
+			s, f, guild := withMembers(t, gatewaytest.Config{Guilds: 1, Members: 3})
+			s.On(8, func(c *gatewaytest.Conn, data json.RawMessage) {
+				var d struct{ Nonce string }
+				if err := json.Unmarshal(data, &d); err != nil {
+					t.Error(err)
+				}
+				s.HostDown("", true)
+				c.Cut()
+				time.AfterFunc(25*time.Second, func() { s.HostDown("", false) })
+				go func() {
+					time.Sleep(time.Second)
+					for f.Status().Live == 0 {
+						time.Sleep(10 * time.Millisecond)
+					}
+					time.Sleep(answers)
+					s.Dispatch(0, "GUILD_MEMBERS_CHUNK", map[string]any{"nonce": d.Nonce, "chunk_index": 0, "chunk_count": 1})
+				}()
+			})
+			chunks, err := members(t, f, chiru.MemberChunkRequest{GuildID: guild})
+			if err != want || len(chunks) != map[error]int{nil: 1}[want] {
+				t.Errorf("an answer %v after the resume: %d chunks and %v, want %v", answers, len(chunks), err, want)
+			}
+			wait(5 * time.Second)
+		})
+	}
 }

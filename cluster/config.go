@@ -12,7 +12,7 @@ import (
 type Config struct {
 	// Shard is what all shards have in common. ShardID, ShardCount and Stats must be unset: each shard gets its own. URL
 	// defaults to the one that the API names. A Store lets the next process resume all shards. A Gate, if set, is asked
-	// after the cluster's own: that is how several processes share one.
+	// after the cluster's own: one that asks the same place in each process keeps Discord's pauses among several.
 	Shard chiru.Config
 	// API is the HTTP API that is asked for the gateway, the shard count and the identifies left; default chiru.DefaultAPI.
 	API string
@@ -21,7 +21,7 @@ type Config struct {
 	// /events/gateway#sharding-for-large-bots).
 	Shards int
 	// Only are the ids of the shards that this process runs; default all. Processes that share a bot must be given the
-	// same Shards.
+	// same Shards, and either a Gate or ids that share no remainder by max_concurrency.
 	Only []int
 	// Parked lets all shards begin closed: RestartShard starts one.
 	Parked bool
@@ -29,8 +29,9 @@ type Config struct {
 	Inbound func(shard int) chan<- chiru.IncomingEvent `json:"-"`
 	// Budget keeps the count of the day's identifies between processes; default none, and the API's count alone counts.
 	Budget BudgetStore
-	// Floor is how many identifies of the day are never spent: running out makes Discord end every session and reset the
-	// token (docs /events/gateway#session-start-limit-object). Default a twentieth of the day's; below 0 for none.
+	// Floor is how many identifies of the day are never spent, but for one or two that another process may take at the same
+	// time: running out makes Discord end every session and reset the token (docs
+	// /events/gateway#session-start-limit-object). Default a twentieth of the day's; below 0 for none.
 	Floor int
 	// BacklogBytes bounds what waits for inbound, of all shards together; default 256 MiB. Each has an equal part of it, or
 	// Shard.BacklogBytes if that is less, so that a busy shard takes nothing from the others. An event larger than the part

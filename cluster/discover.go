@@ -83,8 +83,3 @@ func retryAfter(err error) time.Duration {
 	}
 	return 0
 }
-
-func unauthorized(err error) bool {
-	refused, ok := errors.AsType[*chiru.UpgradeError](err)
-	return ok && refused.Status == http.StatusUnauthorized
-}

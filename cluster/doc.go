@@ -25,8 +25,8 @@
 // Discord allows one IDENTIFY in 5 s for each shard_id % max_concurrency, and a number of them in a day; who goes over
 // that number loses every session and the token. A cluster spends them in this order: the day's budget, kept above
 // [Config].Floor and, with a [Config].Budget, counted across restarts; a breaker, which ends a burst of new sessions that
-// end as soon as they begin; and the pause of each bucket. What is refused waits, says so in [Cluster.Status], and goes on
-// by itself. A RESUME waits for none of them.
+// end as soon as they begin; and the pause of each bucket. Who is refused keeps its place, says so in [Cluster.Status], and
+// goes on by itself. A RESUME waits for none of them.
 //
 // # Restarts
 //
@@ -43,5 +43,6 @@
 // # Several processes
 //
 // Set [Config].Shards to the same number and [Config].Only to a part of the ids in each. Their identify gates know nothing
-// of each other, so give them parts whose ids differ modulo max_concurrency, start one after the other, or share a Gate.
+// of each other: give them parts that share no remainder of shard_id by max_concurrency, or a Gate in [Config].Shard that
+// asks one place for all.
 package cluster

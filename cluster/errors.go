@@ -51,9 +51,6 @@ func (e *DiscoveryError) Unwrap() error { return e.Err }
 
 // concernsAll says whether what ended one shard would end every other.
 func concernsAll(err error) bool {
-	if _, ok := errors.AsType[*chiru.ConfigError](err); ok {
-		return true
-	}
 	closed, ok := errors.AsType[*chiru.CloseError](err)
 	if !ok {
 		return false

@@ -160,7 +160,8 @@ func look(t *testing.T, f *fleet, since time.Time) cluster.ShardStatus {
 // slowest is how much later than at once a client can know of a fault: that acknowledgements are missing shows at the next
 // heartbeat, which is an interval away.
 func slowest(fault string) time.Duration {
-	if fault == "acks-stop" || fault == "ack-lost" {
+	switch fault {
+	case "acks-stop", "ack-lost", "half-open-up", "half-open-down":
 		return 41250*time.Millisecond + 2*time.Second
 	}
 	return 0

@@ -8,9 +8,6 @@ import (
 	"sync"
 )
 
-// whole stands for what is no shard's.
-const whole = -1
-
 // feed tells readers which shards have changed. A slow reader misses states in between, never the newest.
 type feed struct {
 	mu      sync.Mutex
@@ -101,7 +98,7 @@ func (c *Cluster) Changes(ctx context.Context) iter.Seq[ShardStatus] {
 			select {
 			case _, more := <-from.wake:
 				for _, id := range r.feed.take(from) {
-					if s := r.byID[id]; s != nil && !yield(s.status()) {
+					if !yield(r.byID[id].status()) {
 						return
 					}
 				}

@@ -16,13 +16,17 @@ const (
 	usualSpan = 10 * time.Minute
 	// A shard is silent if, by what has come in usualSpan, so long a silence has a chance below one in silentOdds.
 	silentOdds = 10_000
+	// And it is silentTimes as long as any after which events came by themselves, as far as that is remembered: who writes to
+	// a small bot goes to bed at night.
+	silentTimes = 2
+	longestSpan = 24 * time.Hour
 )
 
 // sample is what is kept of a Snapshot.
 type sample struct {
-	dispatches, handled int64
-	session             string
-	backlog             int
+	dispatches, handled, connections int64
+	session                          string
+	backlog                          int
 }
 
 // flow is whether a shard's events come and are taken.
@@ -35,6 +39,7 @@ type flow struct {
 	// Samples while live, and those of them that found an event, as far as they still count.
 	samples, lively float64
 	silent          int       // samples since the last event
+	longest         float64   // silence that ended by itself, in samples
 	came            time.Time // the last event, to a sample's precision
 	stuck           time.Time // since when events wait and none is taken; zero if not so
 }
@@ -69,10 +74,15 @@ func (f *flow) sample(now time.Time, n chiru.Snapshot) {
 	if n.State == "live" {
 		forget := math.Exp(-sampleEvery.Seconds() / usualSpan.Seconds())
 		f.samples, f.lively = f.samples*forget+1, f.lively*forget
+		f.longest *= math.Exp(-sampleEvery.Seconds() / longestSpan.Seconds())
+	}
+	if n.Connections != f.last.connections { // it did not end by itself
+		f.silent = 0
 	}
 	switch {
 	case fresh > 0:
 		f.lively++
+		f.longest = max(f.longest, float64(f.silent))
 		f.silent, f.came = 0, now
 	case n.State == "live":
 		f.silent++
@@ -85,7 +95,7 @@ func (f *flow) sample(now time.Time, n chiru.Snapshot) {
 	case f.stuck.IsZero() && f.last.backlog > 0:
 		f.stuck = f.at
 	}
-	f.last, f.at = sample{n.Dispatches, n.Handled, n.Session, n.Backlog}, now
+	f.last, f.at = sample{n.Dispatches, n.Handled, n.Connections, n.Session, n.Backlog}, now
 }
 
 func (f *flow) rateNow() float64 {
@@ -101,7 +111,8 @@ func (f *flow) stopped() (stuck, silent time.Time, usual int) {
 	defer f.mu.Unlock()
 	// Two samples more, or a few would say too much.
 	chance := f.lively / (f.samples + 2)
-	if -math.Log(1-chance)*float64(f.silent) > math.Log(silentOdds) {
+	length := float64(f.silent)
+	if -math.Log(1-chance)*length > math.Log(silentOdds) && length > silentTimes*f.longest {
 		silent = f.came
 	}
 	return f.stuck, silent, int(100 * chance)

@@ -7,8 +7,8 @@ import (
 	"github.com/chiru-go/chiru"
 )
 
-// gate is the identify gate of all shards: the day's budget and its breaker first, then the pause of each
-// shard_id % max_concurrency (docs /events/gateway#sharding-max-concurrency). RESUME never asks it.
+// gate is the identify gate of all shards: the queue and pause of each shard_id % max_concurrency (docs
+// /events/gateway#sharding-max-concurrency), then the day's budget and its breaker. RESUME never asks it.
 type gate struct {
 	run     *run
 	buckets chiru.IdentifyGate
@@ -21,7 +21,7 @@ func newGate(r *run) *gate {
 }
 
 // hold keeps each bucket closed for the rest of the pause that the last IDENTIFY of the process before has begun, by a
-// permit that is given back unspent.
+// permit that is given back unspent. ctx must outlive the shards: one that a stop has not reached yet would take it.
 func (g *gate) hold(ctx context.Context) {
 	for bucket, until := range g.run.budget.pauses() {
 		held, cancel := context.WithDeadline(ctx, until)
@@ -37,29 +37,20 @@ func (g *gate) Permit(ctx context.Context, shard int) <-chan chiru.Permit {
 	return out
 }
 
-// lead takes one shard through. What it has taken of the budget goes back if it leaves without an IDENTIFY.
+// lead takes one shard through: its bucket's queue, the budget, the caller's gate. What it has taken goes back if it leaves
+// without an IDENTIFY. The queue comes first, so that whoever waits for the budget keeps its place.
 func (g *gate) lead(ctx context.Context, shard int, out chan<- chiru.Permit) {
 	b := g.run.budget
-	if !b.take(ctx, shard) {
+	p := &permit{gate: g, shard: shard, sent: make(chan struct{})}
+	if !p.await(ctx, g.buckets) || !b.take(ctx, shard) {
 		return
 	}
-	p := &permit{gate: g, shard: shard, sent: make(chan struct{})}
-	for _, inner := range []chiru.IdentifyGate{g.buckets, g.outside} {
-		if inner == nil {
-			continue
+	if g.outside != nil && !p.await(ctx, g.outside) {
+		b.giveBack(shard)
+		if ctx.Err() == nil {
+			close(out)
 		}
-		select {
-		case permit, ok := <-inner.Permit(ctx, shard):
-			if !ok {
-				b.giveBack(shard)
-				close(out)
-				return
-			}
-			p.inner = append(p.inner, permit)
-		case <-ctx.Done():
-			b.giveBack(shard)
-			return
-		}
+		return
 	}
 	b.about(shard)
 	b.writtenDown(ctx)
@@ -82,6 +73,17 @@ type permit struct {
 	inner []chiru.Permit
 	once  sync.Once
 	sent  chan struct{}
+}
+
+// await adds a gate's permit. It is false if there is none to be had.
+func (p *permit) await(ctx context.Context, from chiru.IdentifyGate) bool {
+	select {
+	case inner, ok := <-from.Permit(ctx, p.shard):
+		p.inner = append(p.inner, inner)
+		return ok
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // Sent implements chiru.Permit.

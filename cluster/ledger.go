@@ -22,6 +22,8 @@ type BudgetStore interface {
 const (
 	ledgerVersion = 1
 	ledgerWait    = 10 * time.Second // for a store
+	// At a stop it has so long from when the shards are told: Run returns within a second.
+	lastLedgerWait = 900 * time.Millisecond
 )
 
 // ledger is the text of a BudgetStore.
@@ -81,6 +83,7 @@ func (b *budget) load(ctx context.Context) {
 		return // a new window has begun since
 	}
 	b.left = min(b.left, l.Left)
+	b.allow()
 	if b.windowless || reset.After(b.resetAt) {
 		b.resetAt = reset
 	}
@@ -119,18 +122,21 @@ func (b *budget) keep(ctx context.Context) {
 	if b.run.cfg.Budget == nil {
 		return
 	}
+	patient, giveUp := context.WithCancel(context.Background())
+	defer giveUp()
+	context.AfterFunc(b.run.ctx, func() { time.AfterFunc(lastLedgerWait, giveUp) })
 	for {
 		select {
 		case <-b.dirty:
-			b.write()
+			b.write(patient)
 		case <-ctx.Done():
-			b.write()
+			b.write(patient)
 			return
 		}
 	}
 }
 
-func (b *budget) write() {
+func (b *budget) write(ctx context.Context) {
 	b.mu.Lock()
 	version := b.version
 	l := ledger{ledgerVersion, b.bot(), b.total, b.left, b.resetAt.UTC().Round(0), b.buckets, map[int]time.Time{}, b.breaker.note(time.Now())}
@@ -142,7 +148,7 @@ func (b *budget) write() {
 	text, err := json.Marshal(l)
 	b.mu.Unlock()
 	if err == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), ledgerWait)
+		ctx, cancel := context.WithTimeout(ctx, ledgerWait)
 		err = b.run.cfg.Budget.Save(ctx, append(text, '\n'))
 		cancel()
 	}

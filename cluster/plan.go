@@ -38,7 +38,7 @@ func (r *run) plan(found chiru.Gateway) (count int, ids []int, err error) {
 
 const loadWait = 10 * time.Second
 
-// stored says which shards have a session to resume. It may be that one is not used in the end.
+// stored says which shards have a session to resume.
 func (r *run) stored(ctx context.Context) map[int]bool {
 	found := map[int]bool{}
 	store := r.cfg.Shard.Store
@@ -52,10 +52,11 @@ func (r *run) stored(ctx context.Context) map[int]bool {
 	for _, s := range r.shards {
 		loads.Go(func() {
 			// A store that fails is logged by chiru.Run, which asks again.
-			got, err := store.Load(ctx, s.config().SessionKey())
+			cfg := s.config()
+			got, err := store.Load(ctx, cfg.SessionKey())
 			mu.Lock()
 			defer mu.Unlock()
-			if err == nil && got.ID != "" {
+			if err == nil && cfg.Resumes(got) {
 				found[s.id] = true
 			}
 		})

@@ -136,3 +136,88 @@ func TestShardWithoutASessionBeginsOneBesideThoseThatResume(t *testing.T) {
 		}
 	})
 }
+
+// With other intents no stored session is of use: all begin anew, in their turn.
+func TestShardsWhoseStoredSessionsAreOfNoUseWaitForTheirTurn(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const shards = 12
+		s := serve(t, gatewaytest.Config{Shards: shards, MaxConcurrency: 2})
+		store := new(sessions.Memory)
+		for round, intents := range []chiru.Intents{chiru.IntentsUnprivileged, chiru.IntentsAll} {
+			f := launch(t, s, func(cfg *cluster.Config) { cfg.Shard.Store, cfg.Shard.Intents = store, intents })
+			wait(time.Second)
+			if st := f.states(); st["live"] != 2 || st["awaitSlot"] != 2 || st["queued"] != 8 || len(s.Conns()) != 4 {
+				t.Errorf("round %d: %v with %d sockets, want the first two live and the next two at the gate", round, st, len(s.Conns()))
+			}
+			wait(30 * time.Second)
+			f.mustBeLive(shards)
+			f.stop()
+			wait(10 * time.Second)
+		}
+	})
+}
+
+// A process that is told to stop while the pauses of the one before are on keeps them to its end: the referee sees to it.
+func TestStopWithinThePausesOfTheProcessBeforeSendsNoIdentify(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const shards = 64
+		s := serve(t, gatewaytest.Config{Shards: shards, MaxConcurrency: shards, SessionLimit: 1 << 16})
+		n := new(note)
+		configure := func(cfg *cluster.Config) { cfg.Budget = n }
+		for round := range 6 {
+			f := launch(t, s, configure)
+			wait(time.Second)
+			f.mustBeLive(shards)
+			f.stop()
+			for range 15 {
+				f := launch(t, s, configure)
+				wait(250 * time.Millisecond)
+				f.stop()
+			}
+			if n := len(identifies(s)); n != (round+1)*shards {
+				t.Errorf("%d identifies, want none within the pauses of %d rounds of %d", n, round+1, shards)
+			}
+			wait(11 * time.Minute) // or the breaker takes it for a burst
+		}
+	})
+}
+
+// Two ways in which processes of one bot keep Discord's pauses: no bucket in common, or one gate. The referee sees to it.
+func TestProcessesThatShareABotKeepThePauses(t *testing.T) {
+	const shards, processes = 16, 2
+	for name, c := range map[string]struct {
+		concurrency int
+		process     func(shard int) int
+		gate        func(concurrency int) chiru.IdentifyGate
+	}{
+		"no bucket in common": {4, func(shard int) int { return shard % 4 / 2 }, func(int) chiru.IdentifyGate { return nil }},
+		"one gate":            {2, func(shard int) int { return shard / 8 }, chiru.NewIdentifyGate},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				s := serve(t, gatewaytest.Config{Shards: shards, MaxConcurrency: c.concurrency})
+				gate := c.gate(c.concurrency)
+				var fleet []*fleet
+				for p := range processes {
+					fleet = append(fleet, launch(t, s, func(cfg *cluster.Config) {
+						cfg.Shards, cfg.Shard.Gate = shards, gate
+						for id := range shards {
+							if c.process(id) == p {
+								cfg.Only = append(cfg.Only, id)
+							}
+						}
+					}))
+				}
+				for range 3 {
+					wait(6 * time.Minute) // so that it is no burst
+					for _, f := range fleet {
+						f.mustBeLive(shards / processes)
+					}
+					for _, conn := range s.Conns() {
+						conn.Close(4009, "")
+					}
+				}
+			})
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,7 +29,7 @@ func Run(ctx context.Context, cfg Config, inbound chan<- chiru.IncomingEvent) er
 // It blocks, as chiru.Run does; everything that it starts has ended when it returns. Events of all shards come out of
 // inbound, those of each in order; it never closes inbound.
 //
-// Run returns context.Cause(ctx) itself when told to stop; a *DiscoveryError if the API refuses the token or makes no
+// Run returns context.Cause(ctx) itself when told to stop, within a second; a *DiscoveryError if the API refuses the token or makes no
 // sense; a *chiru.ConfigError; and a *ShardError once Discord has refused one shard for a reason that concerns all (close
 // codes 4004, 4012, 4013, 4014), or the last shard that was left. Everything else is retried.
 func (c *Cluster) Run(ctx context.Context, cfg Config, inbound chan<- chiru.IncomingEvent) error {
@@ -85,7 +86,6 @@ type run struct {
 	mu        sync.Mutex // guards what follows
 	discovery error      // the last failure, until an answer comes
 	askAgain  time.Time
-	refusals  int // shards that Discord refuses for good
 }
 
 func newRun(ctx context.Context, cfg Config, inbound chan<- chiru.IncomingEvent) *run {
@@ -109,11 +109,13 @@ func (r *run) live() error {
 	if r.cfg.Shard.URL == "" {
 		r.cfg.Shard.URL = found.URL
 	}
-	r.budget = newBudget(r, found, len(ids))
+	r.budget = newBudget(r, found, len(ids), count)
 	r.budget.load(r.ctx)
 	r.starts = newStarts(r.budget)
 	r.gate = newGate(r)
-	r.gate.hold(r.ctx)
+	aside, end := context.WithCancel(context.Background()) // what outlives the shards
+	defer end()
+	r.gate.hold(aside)
 	r.count, r.byID = count, make(map[int]*shard, len(ids))
 	for _, id := range ids {
 		s := newShard(r, id)
@@ -130,8 +132,6 @@ func (r *run) live() error {
 	r.log.Info("cluster starts", "shards", len(ids), "of", count, "resumed", len(stored), "identifies_left", found.Remaining, "max_concurrency", found.MaxConcurrency)
 
 	var shards, others sync.WaitGroup
-	aside, end := context.WithCancel(context.Background())
-	defer end()
 	others.Go(func() { r.budget.keep(aside) })
 	others.Go(func() { r.sample(aside) })
 	for _, s := range r.shards {
@@ -152,42 +152,27 @@ func (r *run) live() error {
 	return context.Cause(r.ctx)
 }
 
-// over ends the cluster if what ended a shard concerns all, or if it was the last.
-func (r *run) over(s *shard, err error) *ShardError {
+// over parts with a shard that Discord refuses, and ends the cluster if that concerns all, or if it was the last.
+func (r *run) over(s *shard, err error) {
 	e := &ShardError{Shard: s.id, Of: r.count, Err: err}
 	if closed, ok := errors.AsType[*chiru.CloseError](err); ok && closed.Code == chiru.CloseInvalidShard && r.cfg.Shards > 0 {
 		e.Hint = fmt.Sprintf("leave Shards unset for the number that Discord recommends, instead of %d", r.cfg.Shards)
 	}
-	if concernsAll(err) {
-		if wrong, ok := errors.AsType[*chiru.ConfigError](err); ok {
-			r.stop(wrong)
-		} else {
-			r.stop(e)
-		}
-		return e
-	}
-	r.mu.Lock()
-	r.refusals++
-	last := r.refusals == len(r.shards)
-	r.mu.Unlock()
-	if last {
+	s.part(e)
+	r.log.Error("shard refused for good", "shard", s.id, "error", err)
+	r.calls.drop(s.id, e)
+	r.feed.tell(s.id)
+	if wrong, ok := errors.AsType[*chiru.ConfigError](err); ok {
+		r.stop(wrong)
+	} else if concernsAll(err) || !slices.ContainsFunc(r.shards, (*shard).wanted) {
 		r.stop(e)
 	}
-	return e
-}
-
-// revived takes over back.
-func (r *run) revived() {
-	r.mu.Lock()
-	r.refusals--
-	r.mu.Unlock()
 }
 
 func (r *run) showDiscovery(err error, again time.Time) {
 	r.mu.Lock()
 	r.discovery, r.askAgain = err, again
 	r.mu.Unlock()
-	r.feed.tell(whole)
 }
 
 // awaitPlan waits until it is known which shards there are.

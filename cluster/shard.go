@@ -76,11 +76,7 @@ func (s *shard) live(ctx context.Context) {
 			return
 		}
 		if err != errRestart && err != ErrClosed {
-			refused := s.r.over(s, err)
-			s.part(refused)
-			s.r.log.Error("shard refused for good", "shard", s.id, "error", err)
-			s.r.calls.drop(s.id, refused)
-			s.r.feed.tell(s.id)
+			s.r.over(s, err)
 		}
 	}
 }
@@ -97,6 +93,9 @@ func (s *shard) once(ctx context.Context) error {
 		return ErrClosed
 	}
 	s.stats, s.cancel, s.idle = cfg.Stats, cancel, make(chan struct{})
+	if s.runs == 0 { // others came first
+		s.down = time.Now()
+	}
 	s.runs++
 	s.mu.Unlock()
 	inbound := s.r.inbound
@@ -144,9 +143,6 @@ func (c *Cluster) RestartShard(ctx context.Context, shard int) error {
 		return err
 	}
 	s.mu.Lock()
-	if s.err != nil {
-		s.r.revived()
-	}
 	if s.closed || s.err != nil {
 		s.closed, s.err, s.gone = false, nil, make(chan struct{})
 	}
@@ -174,6 +170,13 @@ func (s *shard) part(why error) {
 	} else {
 		s.err = why
 	}
+}
+
+// wanted says that Discord has not refused it.
+func (s *shard) wanted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err == nil
 }
 
 // why it does not run.

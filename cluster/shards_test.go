@@ -214,6 +214,62 @@ func TestHealthIsAboutDelivery(t *testing.T) {
 	})
 }
 
+// A start that takes minutes by Discord's rule is no trouble; a session that is lost and has to wait for its turn is.
+func TestLongStartIsInGoodHealth(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		const shards = 32
+		s := serve(t, gatewaytest.Config{Shards: shards, MaxConcurrency: 1})
+		f := launch(t, s, nil)
+		wait(0)
+		for from := time.Now(); time.Since(from) < shards*5200*time.Millisecond; wait(100 * time.Millisecond) {
+			if err := f.Status().Health(); err != nil {
+				t.Fatalf("%v after the start: %v", time.Since(from), err)
+			}
+		}
+		f.mustBeLive(shards)
+		for _, c := range s.Conns() {
+			c.Close(4009, "")
+		}
+		wait(time.Minute)
+		if f.Status().Health() == nil {
+			t.Error("a minute after all sessions are lost health is good")
+		}
+	})
+}
+
+// Each shard has its own send limit, and whoever waits for it holds up nobody else.
+func TestShardWhoseSendLimitIsSpentHoldsUpNoOther(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{Shards: 2, MaxConcurrency: 2, Guilds: 4, Record: 1 << 16})
+		f := launch(t, s, nil)
+		wait(time.Minute)
+		f.mustBeLive(2)
+		ask := map[int]*chiru.ChannelInfoRequest{}
+		for _, g := range s.Guilds() {
+			guild := chiru.Snowflake(g)
+			ask[cluster.ShardOf(guild, 2)] = &chiru.ChannelInfoRequest{GuildID: guild, Fields: []string{"status"}}
+		}
+		send := func(shard, times int) time.Duration {
+			from := time.Now()
+			for range times {
+				if err := f.Send(t.Context(), shard, ask[shard]); err != nil {
+					t.Error(err)
+				}
+			}
+			return time.Since(from)
+		}
+		done := make(chan time.Duration)
+		go func() { done <- send(0, 200) }()
+		wait(time.Second)
+		if took := send(1, 50); took > time.Millisecond {
+			t.Errorf("shard 1 took its commands only after %v", took)
+		}
+		if took := <-done; took < time.Minute || took > 2*time.Minute {
+			t.Errorf("shard 0 took 200 commands in %v, want one to two minutes", took)
+		}
+	})
+}
+
 // A shard that is live and brings nothing, where it always brought something, is bad health.
 func TestShardThatFallsSilentIsBadHealth(t *testing.T) {
 	long, short := 0, 0
@@ -272,6 +328,54 @@ func TestQuietShardIsInGoodHealth(t *testing.T) {
 			if err := f.Status().Health(); err != nil {
 				t.Fatalf("health is %v", err)
 			}
+		}
+	})
+}
+
+// A small bot's members go to bed. The first such silence cannot be told from a feed that is dead; the next is known.
+func TestSilenceThatAShardIsKnownForIsInGoodHealth(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		f := launch(t, s, nil)
+		bad := func(silence time.Duration) (n int) {
+			for range 30 * 60 {
+				s.Dispatch(0, "MESSAGE_CREATE", map[string]any{"content": "hello"})
+				wait(time.Second)
+			}
+			for from := time.Now(); time.Since(from) < silence; wait(time.Second) {
+				if f.Status().Health() != nil {
+					n++
+				}
+			}
+			return n
+		}
+		wait(5 * time.Second)
+		if n := bad(8 * time.Hour); n < 20*60 || n > 50*60 {
+			t.Errorf("the first silence was bad health for %d s, want half an hour or so", n)
+		}
+		for range 3 {
+			if n := bad(8 * time.Hour); n != 0 {
+				t.Errorf("the next one was bad health for %d s", n)
+			}
+		}
+	})
+	inBubble(t, func(t *testing.T) { // what a reconnect has ended says nothing of what is usual
+		s := serve(t, gatewaytest.Config{})
+		f := launch(t, s, nil)
+		wait(5 * time.Second)
+		for range 3 {
+			for range 10 * 60 {
+				s.Dispatch(0, "MESSAGE_CREATE", map[string]any{"content": "hello"})
+				wait(time.Second)
+			}
+			wait(25 * time.Second)
+			if f.Status().Health() == nil {
+				t.Error("25 s without an event, where each second brought one, are good health")
+			}
+			wait(time.Minute)
+			s.Conns()[0].Close(4000, "")
+			wait(5 * time.Second)
+			f.mustBeLive(1)
 		}
 	})
 }

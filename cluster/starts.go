@@ -75,19 +75,19 @@ func (s *starts) next(bucket int) {
 	s.arm(bucket, startOverdue)
 }
 
-// arm starts the next one after a while, unless the budget is closed: then it would only wait. mu is held.
+// arm starts the next one after a while, unless the budget is closed and one waits for it already. mu is held.
 func (s *starts) arm(bucket int, after time.Duration) {
 	l := &s.lines[bucket]
 	if l.timer != nil {
 		l.timer.Stop()
 	}
 	l.timer = time.AfterFunc(after, func() {
-		closed := !s.budget.closedUntil().IsZero()
+		closed := !s.budget.status().ClosedUntil.IsZero()
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		switch {
 		case s.over:
-		case closed && !l.sent.IsZero():
+		case closed && l.away:
 			s.arm(bucket, startOverdue)
 		default:
 			s.next(bucket)

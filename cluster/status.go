@@ -40,7 +40,7 @@ type ShardStatus struct {
 	Guilds Guilds
 	Rate   float64 // dispatches a second, over the last minute or so
 	Runs   int     // how often it was started here
-	// DownSince is since when it is not live; zero while it is.
+	// DownSince is since when it is not live, though it may be: it has lost its session, or its turn has come. Zero while it is.
 	DownSince time.Time
 	// Trouble is what is wrong, empty if events come and are taken. Until is when it is over or something is done about
 	// it at the latest, zero if that is not known; Next is what is done then.

@@ -48,13 +48,9 @@ func (s *shard) diagnose(st *ShardStatus, now time.Time) {
 	case "awaitHello":
 		set("waits for Hello", st.Since.Add(helloWait), nextReconnect)
 	case "awaitSlot":
-		until := s.r.budget.waitsUntil(s.id)
-		if until.IsZero() {
-			until = s.r.starts.free(s.id, now)
-		}
-		set("waits for the identify gate", until, nextAgain)
-		if why := s.r.budget.status().Why; why != "" {
-			st.Trouble += ": " + why
+		set("waits for the identify gate", s.r.starts.free(s.id, now), nextAgain)
+		if closed := s.r.budget.status(); closed.Why != "" {
+			st.Trouble, st.Until = st.Trouble+": "+closed.Why, closed.ClosedUntil
 		}
 	case "identifying":
 		set("waits for READY", time.Time{}, nextDiscord)
@@ -97,13 +93,6 @@ func (s *shard) unacknowledged(st *ShardStatus, now time.Time) {
 			st.Trouble, st.Until, st.Next = fmt.Sprintf("a heartbeat is unanswered for %v", waits.Round(time.Second)), until, nextReconnect
 		}
 	}
-}
-
-// waitsUntil is when the budget may let a shard through that waits for it; zero if the shard does not.
-func (b *budget) waitsUntil(shard int) time.Time {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.waits[shard]
 }
 
 // Health is nil as long as events come and are taken. It does not ask whether the process lives: a shard that has not

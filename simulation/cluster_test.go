@@ -261,6 +261,14 @@ func (h *herd) anew(shard int) {
 	h.audits[shard].Anew()
 }
 
+// spare holds the identifies that are left, by the server's own count, to the floor that a cluster keeps.
+func (h *herd) spare() {
+	found, err := chiru.Discover(context.Background(), h.server.Client(), h.server.API(), h.server.Token())
+	if floor := (found.Total + 19) / 20; err == nil && found.Remaining < floor {
+		h.watch.wrong("%d identifies of the day's %d are left, the floor is %d", found.Remaining, found.Total, floor)
+	}
+}
+
 func (h *herd) isCalm() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -332,6 +340,7 @@ func simulateCluster(t *testing.T, seed uint64) {
 		}()
 		for time.Since(w.began) < p.lasts && !h.fouled() { // a transcript ends where it went wrong
 			time.Sleep(10 * time.Second)
+			h.spare()
 		}
 		server.Calm()
 		h.mu.Lock()
@@ -342,6 +351,7 @@ func simulateCluster(t *testing.T, seed uint64) {
 		for late := ""; ; {
 			time.Sleep(5 * time.Second)
 			synctest.Wait()
+			h.spare()
 			var until time.Time
 			if late, until = h.lagging(); late == "" || len(w.wrongs) > 0 {
 				break

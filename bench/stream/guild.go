@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/chiru-go/chiru"
 	"github.com/chiru-go/chiru/bench/model"
 )
 
@@ -28,7 +29,7 @@ func (m *Mix) guild() witness {
 	}
 	for range 10 + m.dice.IntN(60) {
 		g.Emojis = append(g.Emojis, model.Emoji{
-			ID: new(m.id(roleIDs)), Name: m.words(1, 2, "_"), Roles: []string{}, RequireColons: true, Available: true,
+			ID: new(m.id(roleIDs)), Name: m.words(1, 2, "_"), Roles: []chiru.Snowflake{}, RequireColons: true, Available: true,
 		})
 	}
 	members := 85 + m.dice.IntN(115)
@@ -36,7 +37,7 @@ func (m *Mix) guild() witness {
 		u := m.user()
 		g.Members = append(g.Members, *m.member(&u))
 		if i%2 == 0 {
-			g.Presences = append(g.Presences, m.presence(u, ""))
+			g.Presences = append(g.Presences, m.presence(u, 0))
 		}
 		if i%12 == 0 {
 			g.VoiceStates = append(g.VoiceStates, m.voiceState(u))

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chiru-go/chiru"
 	"github.com/chiru-go/chiru/bench/model"
 )
 
@@ -90,18 +91,18 @@ func (m *Mix) Next() Event {
 }
 
 // fresh is an id of now that no other has.
-func (m *Mix) fresh() string {
+func (m *Mix) fresh() chiru.Snowflake {
 	m.last = max(m.last+1, uint64(m.now.UnixMilli()-1420070400000)<<22|m.dice.Uint64N(1<<22))
-	return strconv.FormatUint(m.last, 10)
+	return chiru.Snowflake(m.last)
 }
 
 // id is one of n ids.
-func (m *Mix) id(n int) string {
-	return strconv.FormatUint(1100000000000000000+uint64(n)<<40+uint64(m.dice.IntN(n))*7919*1000003, 10)
+func (m *Mix) id(n int) chiru.Snowflake {
+	return chiru.Snowflake(1100000000000000000 + uint64(n)<<40 + uint64(m.dice.IntN(n))*7919*1000003)
 }
 
-func (m *Mix) ids(n, most int) []string {
-	list := make([]string, m.dice.IntN(most+1))
+func (m *Mix) ids(n, most int) []chiru.Snowflake {
+	list := make([]chiru.Snowflake, m.dice.IntN(most+1))
 	for i := range list {
 		list[i] = m.id(n)
 	}
@@ -137,7 +138,7 @@ func (m *Mix) member(u *model.User) *model.Member {
 func (m *Mix) message(reply bool) *model.Message {
 	v := &model.Message{
 		ID: m.fresh(), ChannelID: m.id(channelIDs), GuildID: m.id(guildIDs), Author: m.user(), Member: m.member(nil),
-		Content: m.words(2, 28, " "), Timestamp: m.now.Truncate(time.Microsecond), Nonce: m.fresh(),
+		Content: m.words(2, 28, " "), Timestamp: m.now.Truncate(time.Microsecond), Nonce: m.fresh().String(),
 		Mentions: []model.Mention{}, MentionRoles: m.ids(roleIDs, m.dice.IntN(2)),
 		Attachments: []model.Attachment{}, Embeds: []model.Embed{}, Components: []struct{}{},
 	}
@@ -158,9 +159,9 @@ func (m *Mix) message(reply bool) *model.Message {
 	return v
 }
 
-func (m *Mix) attachment(channel string) model.Attachment {
+func (m *Mix) attachment(channel chiru.Snowflake) model.Attachment {
 	id, name := m.fresh(), m.words(1, 3, "_")+".png"
-	path := "/attachments/" + channel + "/" + id + "/" + name + "?ex=" + *m.hash(100)
+	path := "/attachments/" + channel.String() + "/" + id.String() + "/" + name + "?ex=" + *m.hash(100)
 	return model.Attachment{
 		ID: id, Filename: name, ContentType: "image/png", Size: m.dice.IntN(8 << 20), Width: m.dice.IntN(4000), Height: m.dice.IntN(4000),
 		URL: "https://cdn.discordapp.com" + path, ProxyURL: "https://media.discordapp.net" + path,
@@ -185,7 +186,7 @@ func (m *Mix) edit() witness {
 	return v
 }
 
-func (m *Mix) presence(u model.User, guild string) model.PresenceUpdate {
+func (m *Mix) presence(u model.User, guild chiru.Snowflake) model.PresenceUpdate {
 	v := model.PresenceUpdate{GuildID: guild, Status: []string{"online", "idle", "dnd"}[m.dice.IntN(3)], Activities: []model.Activity{}}
 	v.User.ID = u.ID
 	v.ClientStatus = model.ClientStatus{Desktop: v.Status}
@@ -201,7 +202,7 @@ func (m *Mix) presence(u model.User, guild string) model.PresenceUpdate {
 			Timestamps: &model.ActivityTimes{Start: start, End: start + 200_000}, ApplicationID: m.id(roleIDs),
 			Details: m.words(2, 6, " "), State: m.words(1, 5, " "), Flags: 1,
 			Party:  &model.ActivityParty{ID: *m.hash(100), Size: []int{1 + m.dice.IntN(4), 5}},
-			Assets: &model.ActivityAssets{LargeImage: m.id(roleIDs), LargeText: m.words(1, 4, " "), SmallImage: m.id(roleIDs), SmallText: m.words(1, 2, " ")},
+			Assets: &model.ActivityAssets{LargeImage: m.id(roleIDs).String(), LargeText: m.words(1, 4, " "), SmallImage: m.id(roleIDs).String(), SmallText: m.words(1, 2, " ")},
 		})
 	}
 	return v

@@ -69,7 +69,7 @@ type Effects struct {
 	Send Send
 	// Scheduled marks the beat of the schedule, as against one that op 1 asked for.
 	Scheduled bool
-	// Close ends the connection with this code; 0 with News == Lost means it is gone already.
+	// Close ends the connection with this code, which may answer Discord's; 0 with News == Lost means it is gone already.
 	Close   int
 	Deliver bool // hand the dispatch over
 	News    News

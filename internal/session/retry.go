@@ -86,7 +86,7 @@ func (m *Machine) lose(now time.Time, f Failure) Effects {
 	r.liveSince = time.Time{}
 
 	e := Effects{News: Lost, Fail: f, Close: CloseKeep, Next: f.next()}
-	if f.Kind <= WriteFailed {
+	if f.Kind > Closed && f.Kind <= WriteFailed {
 		e.Close = 0
 	}
 	if e.Next == Stop || m.unreadable(now, f) {
