@@ -26,8 +26,8 @@ func FuzzAfterClose(f *testing.F) {
 			}
 			return
 		}
-		if e.Broken != "" || e.News != Lost || e.Close != 0 {
-			t.Fatalf("got %+v, want a loss, and no close of ours after Discord's", e)
+		if e.Broken != "" || e.News != Lost || e.Close != CloseKeep {
+			t.Fatalf("got %+v, want a loss, and Discord's close answered with 4900", e)
 		}
 		final := code == 4004 || code >= 4010 && code <= 4014
 		over := code == 4006 || code == 4007 || code == 4009
