@@ -86,8 +86,10 @@ func overTCP(t *testing.T, seed uint64, f gatewaytest.Fault) {
 		}
 	}
 	for _, v := range server.Violations() {
-		// A busy machine holds a heartbeat up, which says nothing of the client.
-		if v.Rule != gatewaytest.RuleHeartbeatLate && v.Rule != gatewaytest.RuleHeartbeatBurst {
+		// A busy machine is late to send or to read a payload, which says nothing of the client. Fake time holds it to these.
+		switch v.Rule {
+		case gatewaytest.RuleHeartbeatLate, gatewaytest.RuleHeartbeatBurst, gatewaytest.RuleIdentifySpacing:
+		default:
 			t.Error(v)
 		}
 	}
