@@ -20,6 +20,8 @@ type Door struct {
 	URL      string `json:"nats_url"`
 	User     string `json:"nats_user"`
 	Password string `json:"nats_password"`
+	// Certificate is the server's, in PEM, if it wants TLS.
+	Certificate string `json:"nats_certificate,omitempty"`
 	// HTTP is the address of health and metrics, empty if there is none.
 	HTTP string `json:"http,omitempty"`
 	PID  int    `json:"pid"`
@@ -69,6 +71,20 @@ func ReadDoor(folder string) (d Door, err error) {
 		return Door{}, &SetupError{path, fmt.Sprintf("it has format %d; this chiru knows %d", d.Format, Format), "use the same chiru for all commands"}
 	}
 	return d, nil
+}
+
+// checkLeftDoor refuses a folder in which a newer chiru has been: what else it left there may be newer too. An older one's door, and what is no
+// door, are replaced.
+func checkLeftDoor(folder string) error {
+	path := filepath.Join(folder, doorFile)
+	text, err := os.ReadFile(path)
+	var left struct {
+		Format int `json:"format"`
+	}
+	if err != nil || json.Unmarshal(text, &left) != nil || left.Format <= Format {
+		return nil
+	}
+	return &SetupError{path, fmt.Sprintf("it has format %d; this chiru knows %d", left.Format, Format), "run the chiru that made it, or a newer one"}
 }
 
 func (d Door) write(folder string) error {

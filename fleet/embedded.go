@@ -27,12 +27,20 @@ type Embedded struct {
 	server *server.Server
 	lock   *lock
 	folder string
+	log    *serverLog
 }
 
 // EmbeddedConfig is an Embedded's.
 type EmbeddedConfig struct {
 	// Folder keeps the data and daemon.json, closed to others; default StateFolder.
 	Folder string
+	// Listen is the address, host:port; default a free port of the loopback address. One that other machines reach needs Users.
+	Listen string
+	// Users is a file with the blocks authorization and tls of a configuration of nats-server: who may come in. Without it programs with the password
+	// in daemon.json may, and, if Listen is set, all programs of this machine.
+	Users string
+	// HTTP is the address of health and metrics, for daemon.json.
+	HTTP string
 	// Logger gets what the server finds wrong; default none.
 	Logger *slog.Logger
 }
@@ -47,9 +55,9 @@ const (
 	largestMessage = 64 << 20
 )
 
-// Embed starts a server, or says who has the folder. It listens on a free port of the loopback address, which daemon.json in the folder
-// tells the programs of this user, with a password that is new each time.
-func Embed(ctx context.Context, cfg EmbeddedConfig) (e *Embedded, err error) {
+// Embed starts a server, or says that the folder is in use. daemon.json in the folder tells the programs of this user where it listens, with a
+// password that is new each time.
+func Embed(ctx context.Context, cfg EmbeddedConfig) (_ *Embedded, err error) {
 	if cfg.Folder == "" {
 		if cfg.Folder, err = StateFolder(os.Getenv); err != nil {
 			return nil, err
@@ -59,55 +67,86 @@ func Embed(ctx context.Context, cfg EmbeddedConfig) (e *Embedded, err error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	if err := privateFolder(cfg.Folder); err != nil {
-		return nil, &SetupError{cfg.Folder, err.Error(), "the folder must be writable; XDG_STATE_HOME names another place for it"}
+		return nil, &SetupError{cfg.Folder, err.Error(), diskHint(err, "the folder must be writable; XDG_STATE_HOME names another place for it")}
 	}
 	held, err := takeLock(filepath.Join(cfg.Folder, "lock"))
+	if err != nil && !errors.Is(err, errFolderTaken) {
+		return nil, &SetupError{cfg.Folder, err.Error(), diskHint(err, "the folder must be writable")}
+	}
 	if err != nil {
 		return nil, &SetupError{cfg.Folder, err.Error(), "another chiru run has it; stop that one, or set NATS_URL so that both use one NATS"}
 	}
-	e = &Embedded{lock: held, folder: cfg.Folder}
+	e := &Embedded{lock: held, folder: cfg.Folder, log: newServerLog(cfg.Logger)}
 	defer func() {
 		if err != nil {
 			e.Close()
 		}
 	}()
-	if err := e.start(cfg.Logger); err != nil {
+	if err := checkLeftDoor(cfg.Folder); err != nil {
+		return nil, err
+	}
+	if err := e.start(cfg); err != nil {
 		return nil, err
 	}
 	if err := e.Door.write(cfg.Folder); err != nil {
-		return nil, &SetupError{cfg.Folder, err.Error(), ""}
+		return nil, &SetupError{cfg.Folder, err.Error(), diskHint(err, "the folder must be writable")}
 	}
-	return e, ctx.Err()
+	err = context.Cause(ctx) // which the deferred Close sees
+	return e, err
 }
 
-func (e *Embedded) start(logger *slog.Logger) error {
-	password := rand.Text()
+func (e *Embedded) start(cfg EmbeddedConfig) error {
 	options := &server.Options{
-		ServerName: "chiru", Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true,
-		Users:     []*server.User{{Username: doorUser, Password: password}},
+		ServerName: "chiru", NoSigs: true,
 		JetStream: true, StoreDir: filepath.Join(e.folder, "nats"), SyncInterval: syncEvery,
 		JetStreamLimits:    server.JSLimitOpts{MaxBatchTimeout: batchLasts},
 		JetStreamMaxMemory: 64 << 20, JetStreamMaxStore: 1 << 50, // the stream has its own bound
 		MaxPayload: largestMessage, MaxPending: 4 * largestMessage,
 	}
+	password, err := cfg.listen(options, rand.Text())
+	if err != nil {
+		return err
+	}
+	// The server itself would say so in its log, and wait.
+	probe, err := net.Listen("tcp", net.JoinHostPort(options.Host, strconv.Itoa(max(options.Port, 0))))
+	if err != nil {
+		return &SetupError{"nats-listen " + cfg.Listen, err.Error(), "take an address of this machine that is free; port 0 takes a free one"}
+	}
+	probe.Close()
 	s, err := server.NewServer(options)
 	if err != nil {
 		return &SetupError{"embedded nats", err.Error(), ""}
 	}
 	e.server = s
-	s.SetLoggerV2(serverLog{logger}, false, false, false)
+	s.SetLoggerV2(e.log, false, false, false)
 	s.Start()
 	if !s.ReadyForConnections(readyWait) {
-		return &SetupError{"embedded nats", fmt.Sprintf("it is not ready after %v", readyWait), "see whether the disk of " + e.folder + " is full or slow"}
+		return &SetupError{"embedded nats", e.log.told(fmt.Sprintf("it is not ready after %v", readyWait)), "see whether the address is free, and the disk of " + e.folder + " full or slow"}
+	}
+	if !s.JetStreamEnabled() {
+		return &SetupError{"embedded nats", e.log.told("it cannot store"), "see whether the disk of " + e.folder + " is full, or not writable"}
 	}
 	addr, ok := s.Addr().(*net.TCPAddr)
 	if !ok {
 		return errors.New("fleet: the embedded nats has no address")
 	}
-	e.Door = Door{Format: Format, URL: "nats://127.0.0.1:" + strconv.Itoa(addr.Port), User: doorUser, Password: password, PID: os.Getpid()}
-	e.Conn, err = Connect("", logger, nats.InProcessServer(s), nats.UserInfo(doorUser, password))
+	host := options.Host
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	e.Door = Door{Format: Format, URL: "nats://" + net.JoinHostPort(host, strconv.Itoa(addr.Port)), Certificate: certificate(options), HTTP: cfg.HTTP, PID: os.Getpid()}
+	own := []nats.Option{nats.InProcessServer(s)}
+	if password != "" {
+		e.Door.User, e.Door.Password = doorUser, password
+		own = append(own, nats.UserInfo(doorUser, password))
+	}
+	e.Conn, err = Connect("", cfg.Logger, own...)
 	return err
 }
+
+// Failed gets an error once the server cannot store any more, as when the disk is full: it does not recover by itself. What has not been stored
+// has not been acknowledged to Discord either, and comes again with the next start.
+func (e *Embedded) Failed() <-chan error { return e.log.failed }
 
 // Close ends the server, once what it has is on the disk.
 func (e *Embedded) Close() {
@@ -120,20 +159,4 @@ func (e *Embedded) Close() {
 		removeDoor(e.folder)
 	}
 	e.lock.release()
-}
-
-// serverLog is what is worth telling of the server's log.
-type serverLog struct{ to *slog.Logger }
-
-func (l serverLog) Noticef(string, ...any) {}
-func (l serverLog) Debugf(string, ...any)  {}
-func (l serverLog) Tracef(string, ...any)  {}
-func (l serverLog) Warnf(format string, a ...any) {
-	l.to.Warn("embedded nats", "error", fmt.Sprintf(format, a...))
-}
-func (l serverLog) Errorf(format string, a ...any) {
-	l.to.Error("embedded nats", "error", fmt.Sprintf(format, a...))
-}
-func (l serverLog) Fatalf(format string, a ...any) {
-	l.to.Error("embedded nats", "error", fmt.Sprintf(format, a...))
 }

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/chiru-go/chiru"
 	"github.com/chiru-go/chiru/cluster"
 )
 
@@ -96,16 +98,23 @@ func newFleet(cfg Config) (*fleet, error) {
 		return nil, err
 	}
 	return &fleet{
-		cfg: cfg, names: names{cfg.Name}, node: cfg.Node, bot: cfg.Shard.SessionKey().TokenHash[:16], log: cfg.Logger, began: time.Now(),
+		cfg: cfg, names: names{cfg.Name}, node: cfg.Node, bot: botOf(cfg.Shard), log: cfg.Logger, began: time.Now(),
 		nc: cfg.Conn, js: js, planned: make(chan struct{}), cluster: new(cluster.Cluster),
 	}, nil
 }
 
+// botOf is a hash of what names the bot in its token, the part before the first dot, which stays when the token is reset.
+func botOf(shard chiru.Config) string {
+	shard.Token, _, _ = strings.Cut(shard.Token, ".")
+	return shard.SessionKey().TokenHash[:16]
+}
+
 func (f *fleet) live(ctx context.Context) error {
-	if err := f.prepare(ctx); err != nil {
+	// A token that Discord refuses leaves no stream behind.
+	if err := f.discover(ctx); err != nil {
 		return err
 	}
-	if err := f.discover(ctx); err != nil {
+	if err := f.prepare(ctx); err != nil {
 		return err
 	}
 	shards, err := f.plan(ctx)

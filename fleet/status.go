@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,8 +29,10 @@ type NodeStatus struct {
 	Shards []ShardStatus `json:"shards"`
 	// Identifies are those of the day.
 	Identifies Identifies `json:"identifies"`
-	// Health is empty if the node's events come and are stored.
+	// Health is empty if the node's events come and are stored in time. A shard that reconnects, or moves, has a while for it.
 	Health string `json:"health"`
+	// Ready is empty if all shards that the node has deliver at this moment, or says what is lacking.
+	Ready string `json:"ready"`
 }
 
 // Identifies is how many the bot may send until ResetAt.
@@ -51,6 +55,8 @@ type ShardStatus struct {
 	StoredEvents int64     `json:"stored_events"`
 	LastStored   time.Time `json:"last_stored"` // zero if none
 	InFlight     int64     `json:"in_flight"`
+	// Waiting is how long the oldest event has been on its way to the stream.
+	Waiting float64 `json:"waiting_seconds"`
 	// Resumed is how often the shard went back to what the stream has, and Cut how many bodies were too large for the NATS server.
 	Resumed int64  `json:"resumed_from_stream"`
 	Cut     int64  `json:"cut_bodies"`
@@ -62,15 +68,18 @@ func (n *Node) Status() NodeStatus {
 	if f := n.running(); f != nil {
 		return f.status()
 	}
-	return NodeStatus{Format: Format, Version: chiru.Version, At: time.Now()}
+	return NodeStatus{Format: Format, Version: chiru.Version, At: time.Now(), Health: notYet, Ready: notYet}
 }
+
+// notYet stands for health while Run does not run.
+const notYet = "the node does not run"
 
 func (f *fleet) status() NodeStatus {
 	st := NodeStatus{Format: Format, Node: f.node, Fleet: f.cfg.Name, Version: chiru.Version, At: time.Now(), Since: f.began}
 	select {
 	case <-f.planned:
 	default:
-		st.Health = "the stream is not ready"
+		st.Health, st.Ready = "the stream is not ready", "the stream is not ready"
 		return st
 	}
 	all := f.cluster.Status()
@@ -85,6 +94,10 @@ func (f *fleet) status() NodeStatus {
 			s := all.Shards[i]
 			one.State, one.Session, one.Received, one.Rate, one.Trouble = s.State, s.Session, s.Sequence, s.Rate, s.Trouble
 			one.Latency = float64(s.Latency.Microseconds()) / 1000
+			// The cluster takes a shard that its owner has closed for one that is not wanted.
+			if errors.Is(s.Err, cluster.ErrClosed) && !s.DownSince.IsZero() && all.At.Sub(s.DownSince) > cluster.HealthGrace {
+				st.Health = join(st.Health, fmt.Sprintf("shard %d: its events cannot be stored", id))
+			}
 		}
 		if from, ok := f.checkpoints.of(id); ok {
 			one.Stored = from.floor.position().sequence
@@ -94,9 +107,46 @@ func (f *fleet) status() NodeStatus {
 		if last := c.last.Load(); last != 0 {
 			one.LastStored = time.UnixMilli(last)
 		}
+		if oldest := c.oldest.Load(); oldest != 0 {
+			one.Waiting = max(st.At.Sub(time.UnixMilli(oldest)), 0).Seconds()
+		}
 		st.Shards = append(st.Shards, one)
 	}
+	st.judge(f.nc.IsConnected())
 	return st
+}
+
+// storedInTime is how long an event may be on its way to the stream.
+const storedInTime = 10 * time.Second
+
+// judge adds to what the cluster has found wrong: it knows nothing of the stream.
+func (st *NodeStatus) judge(connected bool) {
+	var away []string
+	for _, s := range st.Shards {
+		if s.Waiting > storedInTime.Seconds() {
+			st.Health = join(st.Health, fmt.Sprintf("shard %d: an event has not been stored for %.0f s", s.Shard, s.Waiting))
+		}
+		if s.State != "live" {
+			away = append(away, strconv.Itoa(s.Shard))
+		}
+	}
+	if !connected {
+		st.Health = join(st.Health, "nats is not connected")
+	}
+	st.Ready = st.Health
+	switch most := 5; {
+	case len(away) > most:
+		st.Ready = join(st.Ready, fmt.Sprintf("shards %s and %d more are not live", strings.Join(away[:most], ", "), len(away)-most))
+	case len(away) > 0:
+		st.Ready = join(st.Ready, fmt.Sprintf("shards %s are not live", strings.Join(away, ", ")))
+	}
+}
+
+func join(known, more string) string {
+	if known == "" {
+		return more
+	}
+	return known + "; " + more
 }
 
 // answerStatus lets whoever asks know how the node does.

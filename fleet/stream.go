@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -32,6 +33,9 @@ func (f *fleet) prepare(ctx context.Context) error {
 			return orCause(ctx, err)
 		}
 		if _, final := errors.AsType[*SetupError](err); final {
+			return err
+		}
+		if err := turnedAway(f.nc); err != nil {
 			return err
 		}
 		f.log.Warn("stream not ready", "error", err, "wait", pause)
@@ -104,17 +108,42 @@ func (f *fleet) ensure(ctx context.Context, want jetstream.StreamConfig) (jetstr
 	if err := f.ours(have); err != nil {
 		return nil, err
 	}
+	next, changed := migrated(have, want)
+	if len(changed) > 0 {
+		f.log.Info("stream brought up to date", append([]any{"stream", want.Name}, changed...)...)
+		if s, err = f.js.UpdateStream(ctx, next); err != nil {
+			return nil, f.explain(want, err)
+		}
+		have = s.CachedInfo().Config
+	}
 	if want.AllowBatchPublish && !have.AllowBatchPublish {
 		return nil, &SetupError{"stream " + have.Name, "the NATS server takes no fast batches", "use nats-server 2.14 or later"}
 	}
-	if have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes && have.Replicas == want.Replicas {
-		return s, nil
+	return s, nil
+}
+
+// migrated is a stream's configuration with all that chiru sets in it as it is wanted, and what that changes, for the log. What
+// somebody else has set besides, as placement, stays.
+func migrated(have, want jetstream.StreamConfig) (next jetstream.StreamConfig, changed []any) {
+	next = have
+	set := func(name string, differs bool, before, now any, apply func()) {
+		if differs {
+			changed = append(changed, name, now, name+"_before", before)
+			apply()
+		}
 	}
-	f.log.Info("stream's bounds changed", "stream", want.Name, "max_age", want.MaxAge, "max_bytes", want.MaxBytes, "replicas", want.Replicas,
-		"max_age_before", have.MaxAge, "max_bytes_before", have.MaxBytes, "replicas_before", have.Replicas)
-	have.MaxAge, have.MaxBytes, have.Replicas = want.MaxAge, want.MaxBytes, want.Replicas
-	s, err = f.js.UpdateStream(ctx, have)
-	return s, f.explain(want, err)
+	set("max_age", have.MaxAge != want.MaxAge, have.MaxAge, want.MaxAge, func() { next.MaxAge = want.MaxAge })
+	set("max_bytes", have.MaxBytes != want.MaxBytes, have.MaxBytes, want.MaxBytes, func() { next.MaxBytes = want.MaxBytes })
+	set("replicas", have.Replicas != want.Replicas, have.Replicas, want.Replicas, func() { next.Replicas = want.Replicas })
+	set("subjects", !slices.Equal(have.Subjects, want.Subjects), have.Subjects, want.Subjects, func() { next.Subjects = want.Subjects })
+	set("duplicates", have.Duplicates != want.Duplicates, have.Duplicates, want.Duplicates, func() { next.Duplicates = want.Duplicates })
+	set("discard", have.Discard != want.Discard, have.Discard, want.Discard, func() { next.Discard = want.Discard })
+	set("direct_reads", have.AllowDirect != want.AllowDirect, have.AllowDirect, want.AllowDirect, func() { next.AllowDirect = want.AllowDirect })
+	set("batches", want.AllowBatchPublish && !have.AllowBatchPublish, have.AllowBatchPublish, want.AllowBatchPublish, func() { next.AllowBatchPublish = true })
+	set("lifetimes", want.AllowMsgTTL && !have.AllowMsgTTL, have.AllowMsgTTL, want.AllowMsgTTL, func() { next.AllowMsgTTL = true })
+	set("markers_last", have.SubjectDeleteMarkerTTL != want.SubjectDeleteMarkerTTL, have.SubjectDeleteMarkerTTL, want.SubjectDeleteMarkerTTL,
+		func() { next.SubjectDeleteMarkerTTL = want.SubjectDeleteMarkerTTL })
+	return next, changed
 }
 
 // ours refuses a stream that is somebody else's, or of a format that this chiru does not know.

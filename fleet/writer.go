@@ -66,6 +66,17 @@ type counts struct {
 	stored, bytes, cut, failures atomic.Int64
 	last                         atomic.Int64 // when something was stored, Unix milliseconds
 	flying                       atomic.Int64
+	oldest                       atomic.Int64 // when the oldest event on its way was sent, Unix milliseconds; 0 if none is
+}
+
+// show tells what is on its way.
+func (c *counts) show(flight []flying) {
+	c.flying.Store(int64(len(flight)))
+	if len(flight) == 0 {
+		c.oldest.Store(0)
+	} else {
+		c.oldest.Store(flight[0].sent.UnixMilli())
+	}
 }
 
 func newWriter(f *fleet, shard int, c claim) *writer {
@@ -84,7 +95,7 @@ func (w *writer) run(ctx context.Context) (err error) {
 	}
 	defer func() {
 		_ = sub.Unsubscribe()
-		w.count.flying.Store(0)
+		w.count.show(nil)
 		if err != nil {
 			w.floor.stop(err)
 		} else {
@@ -196,7 +207,7 @@ func (w *writer) store(d *chiru.Dispatch) error {
 	w.at, w.wrote = at, time.Now()
 	w.flight = append(w.flight, flying{at, len(m.Data), w.wrote})
 	w.bytes += len(m.Data)
-	w.count.flying.Store(int64(len(w.flight)))
+	w.count.show(w.flight)
 	return nil
 }
 
@@ -244,6 +255,6 @@ func (w *writer) settle(n int) {
 	w.flight = append(w.flight[:0], w.flight[n:]...)
 	w.count.stored.Add(int64(n))
 	w.count.last.Store(time.Now().UnixMilli())
-	w.count.flying.Store(int64(len(w.flight)))
+	w.count.show(w.flight)
 	w.floor.move(at)
 }

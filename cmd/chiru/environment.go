@@ -15,13 +15,14 @@ const ours = "CHIRU_"
 
 // variable is the one that stands in for a flag that is not given.
 func variable(flag string) string {
+	name := strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 	switch flag {
 	case "nats":
 		return "NATS_URL"
-	case "nats-creds":
-		return "NATS_CREDS"
+	case "nats-creds", "nats-ca", "nats-cert", "nats-key": // as the tools of NATS have them
+		return name
 	}
-	return ours + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+	return ours + name
 }
 
 // fromEnvironment are the commands whose flags have variables.

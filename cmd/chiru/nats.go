@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -17,22 +18,31 @@ import (
 type natsPlace struct {
 	url   string
 	creds string
+	ca    string
+	cert  string
+	key   string
 	state string
 	name  string
 }
 
 func (n *natsPlace) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.Var(&setting[string]{value: &n.url, parse: parseNATS, kind: "URL"}, "nats", "the NATS servers, with commas between (NATS_URL; default: the one that chiru run embeds)")
-	f.StringVar(&n.creds, "nats-creds", "", "credentials `file` for NATS (NATS_CREDS)")
-	f.StringVar(&n.state, "state", "", "`folder` of the embedded NATS (CHIRU_STATE; default: chiru in XDG_STATE_HOME)")
-	f.StringVar(&n.name, "name", "bot", "the fleet's `name`, one for each bot (CHIRU_NAME)")
+	f.Var(&setting[string]{value: &n.url, parse: parseNATS, kind: "URL"}, "nats", "the NATS servers, with commas between (default: the one that chiru run embeds)")
+	f.StringVar(&n.creds, "nats-creds", "", "credentials `file` for NATS")
+	f.StringVar(&n.ca, "nats-ca", "", "`file` of the authority of the NATS servers' certificates, if the system does not know it")
+	f.StringVar(&n.cert, "nats-cert", "", "`file` of the certificate shown to NATS, if it wants one")
+	f.StringVar(&n.key, "nats-key", "", "`file` of that certificate's key")
+	f.StringVar(&n.state, "state", "", "`folder` of the embedded NATS (default: chiru in XDG_STATE_HOME)")
+	f.StringVar(&n.name, "name", "bot", "the fleet's `name`, one for each bot")
 }
 
+// parseNATS does not repeat what was given: it may have a password.
 func parseNATS(text string) (string, error) {
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" && u.Path == "" || u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss" {
-		return "", errors.New("a NATS URL is as in nats://127.0.0.1:4222")
+	for one := range strings.SplitSeq(text, ",") {
+		u, err := url.Parse(strings.TrimSpace(one))
+		if err != nil || u.Hostname() == "" || u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss" {
+			return "", errors.New("a NATS URL is as in nats://127.0.0.1:4222, and several have commas between")
+		}
 	}
 	return text, nil
 }
@@ -55,6 +65,9 @@ func (n *natsPlace) connect(p *program, logger *slog.Logger) (*nats.Conn, error)
 		return nil, err
 	}
 	nc, err := fleet.Connect(where, logger, append(options, nats.RetryOnFailedConnect(false), nats.Timeout(natsWait))...)
+	if _, told := errors.AsType[*fleet.SetupError](err); told {
+		return nil, err
+	}
 	if err != nil {
 		f := failed("%v", err)
 		f.hint = "see whether NATS runs and NATS_URL is right"
@@ -67,8 +80,28 @@ func (n *natsPlace) connect(p *program, logger *slog.Logger) (*nats.Conn, error)
 }
 
 func (n *natsPlace) reach(p *program) (where string, options []nats.Option, err error) {
+	if (n.cert == "") != (n.key == "") {
+		return "", nil, usage("--nats-cert and --nats-key go together")
+	}
+	for flag, file := range map[string]string{"nats-creds": n.creds, "nats-ca": n.ca, "nats-cert": n.cert, "nats-key": n.key} {
+		if file == "" {
+			continue
+		}
+		// The client would look when a server asks.
+		if _, err := readStart(file); err != nil {
+			f := failed("--%s: %v", flag, err)
+			f.hint = "name a file that can be read, by the flag or by " + variable(flag)
+			return "", nil, f
+		}
+	}
 	if n.creds != "" {
 		options = append(options, nats.UserCredentials(n.creds))
+	}
+	if n.ca != "" {
+		options = append(options, nats.RootCAs(n.ca))
+	}
+	if n.cert != "" {
+		options = append(options, nats.ClientCert(n.cert, n.key))
 	}
 	if n.url != "" {
 		return n.url, options, nil
@@ -81,7 +114,8 @@ func (n *natsPlace) reach(p *program) (where string, options []nats.Option, err 
 	if err != nil {
 		return "", nil, err
 	}
-	return door.URL, append(options, nats.UserInfo(door.User, door.Password)), nil
+	own, err := door.Options()
+	return door.URL, append(own, options...), err
 }
 
 // explainSetup makes a failure of what fleet says of NATS.

@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
 	"github.com/chiru-go/chiru"
@@ -30,10 +27,14 @@ type run struct {
 	maxAge      time.Duration
 	maxBytes    int64
 	replicas    int
+	natsWait    time.Duration
+	listen      string
+	users       string
+	http        string
 }
 
 func (p *program) runCommand() *cobra.Command {
-	r := &run{}
+	r := &run{http: defaultHTTP}
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run a node of a fleet: connect shards and store their events",
@@ -65,6 +66,10 @@ The token is read from DISCORD_TOKEN or --token-file. Each flag can be set by a 
 	f.Var(&setting[chiru.Compression]{value: &r.compression, parse: chiru.ParseCompression, kind: "how", shown: "zstd-stream"}, "compress", "zstd-stream, zlib-stream or none")
 	f.Var(&setting[string]{value: &r.api, parse: parseAPI, kind: "URL"}, "api", "the HTTP API that names the gateway (default: Discord's)")
 	f.StringVar(&r.tokenFile, "token-file", "", "read the token from this `file`")
+	f.DurationVar(&r.natsWait, "nats-wait", 30*time.Second, "how long to wait at the start for a NATS server to answer; 0 is for ever")
+	f.Var(&setting[string]{value: &r.listen, parse: parseListen, kind: "ADDR"}, "nats-listen", "the `address` of the embedded NATS (default: a free port of 127.0.0.1, for this user's programs)")
+	f.StringVar(&r.users, "nats-users", "", "`file` with the users, and the TLS, of the embedded NATS; needed where --nats-listen is not on loopback")
+	f.Var(&setting[string]{value: &r.http, parse: parseHTTP, kind: "ADDR|off", shown: defaultHTTP}, "http", "where /metrics, /healthz and /readyz are; port 0 is a free one, which daemon.json and the log tell")
 	f.DurationVar(&r.leaseTTL, "lease-ttl", 5*time.Second, "after how long a node that is gone is replaced, in whole seconds")
 	f.DurationVar(&r.maxAge, "max-age", 24*time.Hour, "how long the stream keeps an event")
 	f.Int64Var(&r.maxBytes, "max-bytes", 8<<30, "how much the stream keeps")
@@ -102,16 +107,20 @@ func (p *program) fleetRun(ctx context.Context, r *run) error {
 		}
 		cfg.Shard.Token = token
 	}
-	conn, end, err := p.runNATS(ctx, r, log)
+	if r.nats.url != "" && (r.listen != "" || r.users != "") {
+		f := usage("--nats and --nats-listen or --nats-users do not go together")
+		f.hint = "with --nats (NATS_URL) no NATS is embedded"
+		return f
+	}
+	node := new(fleet.Node)
+	address, end, err := p.serve(r.http, node, log)
 	if err != nil {
 		return err
 	}
 	defer end()
-	cfg.Conn = conn
-	if cfg.Node == "" && r.nats.url == "" {
-		cfg.Node = "embedded" // the folder is this process's alone
-	}
-	err = fleet.Run(ctx, cfg)
+	running, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	err = p.runNode(running, fail, r, node, cfg, address)
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		log.Info("stopped", "cause", err)
 		return nil
@@ -119,42 +128,47 @@ func (p *program) fleetRun(ctx context.Context, r *run) error {
 	return err
 }
 
-// runNATS connects to the NATS that the flags name, or starts one.
-func (p *program) runNATS(ctx context.Context, r *run, log *slog.Logger) (*nats.Conn, func(), error) {
+// runNode runs the node on the NATS that the flags name, or on one of its own, whose failure ends it.
+func (p *program) runNode(ctx context.Context, fail context.CancelCauseFunc, r *run, node *fleet.Node, cfg fleet.Config, http string) error {
 	if r.nats.url != "" {
 		where, options, err := r.nats.reach(p)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		nc, err := fleet.Connect(where, log, options...)
+		nc, err := fleet.Connect(where, cfg.Logger, options...)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		return nc, nc.Close, nil
+		defer nc.Close()
+		if err := fleet.Reach(ctx, nc, r.natsWait); err != nil {
+			return err
+		}
+		cfg.Conn = nc
+		return node.Run(ctx, cfg)
 	}
 	folder, err := r.nats.folder(p)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	embedded, err := fleet.Embed(ctx, fleet.EmbeddedConfig{Folder: folder, Logger: log})
+	embedded, err := fleet.Embed(ctx, fleet.EmbeddedConfig{Folder: folder, Listen: r.listen, Users: r.users, HTTP: http, Logger: cfg.Logger})
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	log.Info("nats embedded", "url", embedded.Door.URL, "folder", folder)
-	return embedded.Conn, embedded.Close, nil
-}
-
-// logger writes for people on a terminal, and JSON elsewhere.
-func (p *program) logger() *slog.Logger {
-	clean := func(_ []string, a slog.Attr) slog.Attr {
-		if a.Value.Kind() == slog.KindString || a.Value.Kind() == slog.KindAny {
-			return slog.String(a.Key, p.redact(fmt.Sprint(a.Value.Any())))
+	defer embedded.Close()
+	cfg.Logger.Info("nats embedded", "url", embedded.Door.URL, "folder", folder)
+	watched := make(chan struct{})
+	defer func() { fail(nil); <-watched }()
+	go func() {
+		defer close(watched)
+		select {
+		case err := <-embedded.Failed():
+			fail(err)
+		case <-ctx.Done():
 		}
-		return a
+	}()
+	cfg.Conn = embedded.Conn
+	if cfg.Node == "" {
+		cfg.Node = "embedded" // the folder is this process's alone
 	}
-	options := &slog.HandlerOptions{Level: slog.LevelInfo, ReplaceAttr: clean}
-	if p.terminalErr {
-		return slog.New(slog.NewTextHandler(p.stderr, options))
-	}
-	return slog.New(slog.NewJSONHandler(p.stderr, options))
+	return node.Run(ctx, cfg)
 }

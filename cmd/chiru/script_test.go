@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": scriptStart, "signal": scriptSignal, "exits": scriptExits, "gapless": scriptGapless, "rude": scriptRude, "control": scriptControl, "ends": scriptEnds,
+			"start": scriptStart, "signal": scriptSignal, "exits": scriptExits, "gapless": scriptGapless, "rude": scriptRude, "control": scriptControl, "ends": scriptEnds, "fetch": scriptFetch,
 		},
 	})
 }
@@ -208,6 +208,29 @@ func scriptRude(ts *testscript.TestScript, neg bool, args []string) {
 	resp, err := client.Get(args[0])
 	ts.Check(err)
 	resp.Body.Close()
+}
+
+// scriptFetch is "fetch PATH STATUS": what the daemon answers over HTTP is in the file fetched, and where its NATS is in $NATS.
+func scriptFetch(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: fetch path status")
+	}
+	var door struct {
+		HTTP string
+		URL  string `json:"nats_url"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(ts.Getenv("XDG_STATE_HOME")+"/chiru/daemon.json")), &door))
+	ts.Setenv("NATS", door.URL)
+	client := http.Client{Timeout: scriptWait}
+	resp, err := client.Get("http://" + door.HTTP + args[0])
+	ts.Check(err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs("fetched"), text, 0o600))
+	if got := strconv.Itoa(resp.StatusCode); got != args[1] {
+		ts.Fatalf("%s: got status %s, want %s: %s", args[0], got, args[1], text)
+	}
 }
 
 // scriptControl is "control [BODY] PATH": it asks the control API, by POST if there is a body, and leaves the answer in

@@ -45,7 +45,7 @@ func parseBeginning(text string) (beginning, error) {
 }
 
 // ofFleet are the flags of tail --fleet alone.
-var ofFleet = []string{"from", "nats", "nats-creds", "state", "name"}
+var ofFleet = []string{"from", "nats", "nats-creds", "nats-ca", "nats-cert", "nats-key", "state", "name"}
 
 // ofShard are the flags of tail that say which shards it connects, and how: they mean nothing to tail --fleet.
 var ofShard = []string{"intents", "shard", "shards", "compress", "api", "token-file"}
