@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -85,6 +86,7 @@ type fleet struct {
 	cluster     *cluster.Cluster
 	keeper      *keeper
 	gate        *gate
+	older       atomic.Uint64 // claims up to it are in the older half of a stream that fills up
 }
 
 func newFleet(cfg Config) (*fleet, error) {
@@ -135,7 +137,13 @@ func (f *fleet) live(ctx context.Context) error {
 		stop(err)
 		refused <- err
 	}()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		f.watchRetention(keeping)
+	}()
 	f.keeper.keep(keeping)
+	<-watched
 	disconnect(errDrain)
 	<-refused
 	f.gate.waiting.Wait()

@@ -52,9 +52,11 @@ type ShardStatus struct {
 	LastStored   time.Time `json:"last_stored"` // zero if none
 	InFlight     int64     `json:"in_flight"`
 	// Resumed is how often the shard went back to what the stream has, and Cut how many bodies were too large for the NATS server.
-	Resumed int64  `json:"resumed_from_stream"`
-	Cut     int64  `json:"cut_bodies"`
-	Trouble string `json:"trouble"`
+	Resumed int64 `json:"resumed_from_stream"`
+	// Boundaries is how often a session could not be resumed: the events between the two may be lost.
+	Boundaries int64  `json:"session_boundaries"`
+	Cut        int64  `json:"cut_bodies"`
+	Trouble    string `json:"trouble"`
 }
 
 // Status is this node's. It may be taken at any time, and is nearly empty while Run does not run.
@@ -91,6 +93,7 @@ func (f *fleet) status() NodeStatus {
 		}
 		c := &f.counts[id]
 		one.StoredEvents, one.InFlight, one.Resumed, one.Cut = c.stored.Load(), c.flying.Load(), c.failures.Load(), c.cut.Load()
+		one.Boundaries = c.boundaries.Load()
 		if last := c.last.Load(); last != 0 {
 			one.LastStored = time.UnixMilli(last)
 		}
