@@ -94,7 +94,7 @@ func TestNodeKilledFromItsStartGivesUpNoSessionThatIsStored(t *testing.T) {
 	cfg := nodeConfig{API: s.API(), Token: s.Token(), Folder: stateOf(t), Node: "embedded", LeaseTTL: 2 * time.Second}
 	p := launch(t, cfg)
 	for range *earlyKills {
-		time.Sleep(between(rng, 50*time.Millisecond, 2*time.Second))
+		time.Sleep(between(rng, 50*time.Millisecond, 500*time.Millisecond))
 		p.kill()
 		p = launch(t, cfg)
 	}
