@@ -8,7 +8,7 @@ ifneq ($(shell command -v $(firstword $(shell go env CC)) 2>/dev/null),)
 RACE := -race
 endif
 
-.PHONY: check fmt vet staticcheck layering tidy test fleet sim sim-report interop fuzz bench bench-check bench-report mutants
+.PHONY: check fmt vet staticcheck layering tidy test fleet fleet-kill fleet-stop sim sim-report interop fuzz bench bench-check bench-report mutants
 
 check: fmt vet staticcheck layering tidy test
 
@@ -52,6 +52,13 @@ fleet:
 # What simulation/REPORT.md says, anew.
 sim-report:
 	go test -count=1 -timeout 2h -run 'TestSeeds$$' ./simulation -budget 12m -report REPORT.md
+
+# The fleet's figures in full; each writes its section of fleet/REPORT.md. ARGS may hold -seed N.
+fleet-kill:
+	go test -count=1 -timeout 30m -run '^(TestKilledNode|TestNodeKilledFromItsStart)' ./fleet -v -kills 100 -early-kills 100 -report REPORT.md $(ARGS)
+
+fleet-stop:
+	go test -count=1 -timeout 30m -run '^TestFrozenOwner' ./fleet -v -freezes 30 -report REPORT.md $(ARGS)
 
 # Each target for FUZZTIME; a find is kept in testdata/fuzz and fails the tests from then on.
 fuzz:

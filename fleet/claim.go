@@ -39,7 +39,7 @@ func (f *fleet) claimShard(ctx context.Context, shard int, still func(context.Co
 		return claim{}, orLost(err)
 	}
 	m := &nats.Msg{Subject: f.names.claim(shard), Header: nats.Header{}, Data: []byte(f.node)}
-	at.write(m.Header, f.frame)
+	at.write(&headers{Header: m.Header}, f.frame)
 	ack, err := f.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(before), jetstream.WithRetryAttempts(0))
 	if err != nil {
 		return claim{}, fmt.Errorf("claim: %w", err)

@@ -25,25 +25,38 @@ const instant = "2006-01-02T15:04:05.000000Z"
 // so that a message with the same id is the same event.
 func (n names) message(d *chiru.Dispatch, at position, fresh bool, frame string) *nats.Msg {
 	partition := noPartition
-	h := make(nats.Header, 8)
+	// One array for all the values: an event has no more.
+	h := headers{make(nats.Header, 12), make([]string, 0, 8)}
 	if guild := guildOf(d.Type, d.Body); guild != 0 {
 		partition = strconv.Itoa(PartitionOf(guild))
-		h[HeaderGuild] = []string{strconv.FormatUint(uint64(guild), 10)}
+		h.set(HeaderGuild, strconv.FormatUint(uint64(guild), 10))
 	}
 	if fresh {
-		h[nats.MsgIdHdr] = []string{at.session + ":" + strconv.FormatInt(at.sequence, 10)}
+		h.set(nats.MsgIdHdr, at.session+":"+strconv.FormatInt(at.sequence, 10))
 	}
-	at.write(h, frame)
-	h[HeaderReceived] = []string{d.Received.UTC().Format(instant)}
-	return &nats.Msg{Subject: n.event(d.Shard(), d.Type, partition), Header: h, Data: d.Body}
+	at.write(&h, frame)
+	h.set(HeaderReceived, d.Received.UTC().Format(instant))
+	return &nats.Msg{Subject: n.event(d.Shard(), d.Type, partition), Header: h.Header, Data: d.Body}
 }
 
-func (p position) write(h nats.Header, frame string) {
-	h[HeaderFormat] = []string{strconv.Itoa(Format)}
-	h[HeaderFrame] = []string{frame}
-	h[HeaderSession] = []string{p.session}
-	h[HeaderSequence] = []string{strconv.FormatInt(p.sequence, 10)}
-	h[HeaderResume] = []string{p.resume}
+// headers are set once each; their values lie in one array.
+type headers struct {
+	nats.Header
+	values []string
+}
+
+func (h *headers) set(key, value string) {
+	h.values = append(h.values, value)
+	n := len(h.values)
+	h.Header[key] = h.values[n-1 : n : n]
+}
+
+func (p position) write(h *headers, frame string) {
+	h.set(HeaderFormat, strconv.Itoa(Format))
+	h.set(HeaderFrame, frame)
+	h.set(HeaderSession, p.session)
+	h.set(HeaderSequence, strconv.FormatInt(p.sequence, 10))
+	h.set(HeaderResume, p.resume)
 }
 
 // readPosition takes a position out of a stored message. It is of no session if the message was stored for another bot, gateway,

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -87,6 +88,7 @@ type fleet struct {
 	cluster     *cluster.Cluster
 	keeper      *keeper
 	gate        *gate
+	older       atomic.Uint64 // claims up to it are in the older half of a stream that fills up
 }
 
 func newFleet(cfg Config) (*fleet, error) {
@@ -144,7 +146,13 @@ func (f *fleet) live(ctx context.Context) error {
 		stop(err)
 		refused <- err
 	}()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		f.watchRetention(keeping)
+	}()
 	f.keeper.keep(keeping)
+	<-watched
 	disconnect(errDrain)
 	<-refused
 	f.gate.waiting.Wait()

@@ -58,9 +58,11 @@ type ShardStatus struct {
 	// Waiting is how long the oldest event has been on its way to the stream.
 	Waiting float64 `json:"waiting_seconds"`
 	// Resumed is how often the shard went back to what the stream has, and Cut how many bodies were too large for the NATS server.
-	Resumed int64  `json:"resumed_from_stream"`
-	Cut     int64  `json:"cut_bodies"`
-	Trouble string `json:"trouble"`
+	Resumed int64 `json:"resumed_from_stream"`
+	// Boundaries is how often a session could not be resumed: the events between the two may be lost.
+	Boundaries int64  `json:"session_boundaries"`
+	Cut        int64  `json:"cut_bodies"`
+	Trouble    string `json:"trouble"`
 }
 
 // Status is this node's. It may be taken at any time, and is nearly empty while Run does not run.
@@ -104,6 +106,7 @@ func (f *fleet) status() NodeStatus {
 		}
 		c := &f.counts[id]
 		one.StoredEvents, one.InFlight, one.Resumed, one.Cut = c.stored.Load(), c.flying.Load(), c.failures.Load(), c.cut.Load()
+		one.Boundaries = c.boundaries.Load()
 		if last := c.last.Load(); last != 0 {
 			one.LastStored = time.UnixMilli(last)
 		}

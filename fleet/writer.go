@@ -35,23 +35,31 @@ type writer struct {
 	names names
 	shard int
 	frame string
-	epoch uint64
+	node  string
 	log   *slog.Logger
 	in    chan chiru.IncomingEvent // closed once nobody sends any more
 	floor *floor
 	count *counts
+	// The stream's bounds: claims up to older are in the older half of a stream that fills up.
+	maxAge time.Duration
+	older  *atomic.Uint64
 
 	// owned by run
-	answers chan *nats.Msg
-	inbox   string
-	batch   *batch // nil while none is open
-	opened  int
-	ending  time.Time // when the end of the batch was asked for; zero while it goes on
-	flight  []flying
-	bytes   int
-	at      position
-	wrote   time.Time
-	drained bool // in is closed and empty
+	epoch     uint64
+	epochText string
+	claimed   time.Time
+	renewing  time.Time // when the claim was renewed, until that is answered
+	looked    time.Time // when the claim's age was last looked at
+	answers   chan *nats.Msg
+	inbox     string
+	batch     *batch // nil while none is open
+	opened    int
+	ending    time.Time // when the end of the batch was asked for; zero while it goes on
+	flight    []flying
+	bytes     int
+	at        position
+	wrote     time.Time
+	drained   bool // in is closed and empty
 }
 
 // flying is an event on its way.
@@ -64,6 +72,7 @@ type flying struct {
 // counts are what a shard's writers have done, for Status.
 type counts struct {
 	stored, bytes, cut, failures atomic.Int64
+	boundaries                   atomic.Int64 // sessions that followed one that could not be resumed
 	last                         atomic.Int64 // when something was stored, Unix milliseconds
 	flying                       atomic.Int64
 	oldest                       atomic.Int64 // when the oldest event on its way was sent, Unix milliseconds; 0 if none is
@@ -80,8 +89,10 @@ func (c *counts) show(flight []flying) {
 }
 
 func newWriter(f *fleet, shard int, c claim) *writer {
+	now := time.Now()
 	return &writer{
-		nc: f.nc, names: f.names, shard: shard, frame: f.frame, epoch: c.epoch, log: f.log.With("shard", shard),
+		nc: f.nc, names: f.names, shard: shard, frame: f.frame, node: f.node, log: f.log.With("shard", shard),
+		epoch: c.epoch, epochText: strconv.FormatUint(c.epoch, 10), claimed: now, looked: now, maxAge: f.cfg.MaxAge, older: &f.older,
 		in: make(chan chiru.IncomingEvent, waitingMost), floor: newFloor(c.at), count: &f.counts[shard],
 		answers: make(chan *nats.Msg, 2*flightMost), inbox: nats.NewInbox(), at: c.at,
 	}
@@ -106,15 +117,15 @@ func (w *writer) run(ctx context.Context) (err error) {
 	defer timer.Stop()
 	var fires time.Time // zero once the timer has fired
 	for {
-		if w.drained && w.batch == nil {
+		if w.drained && w.batch == nil && w.renewing.IsZero() {
 			return nil
 		}
 		var in <-chan chiru.IncomingEvent
-		if !w.drained && w.ending.IsZero() && len(w.flight) < flightMost && (w.bytes < flightBytesMost || w.bytes == 0) {
+		if !w.drained && w.ending.IsZero() && w.renewing.IsZero() && len(w.flight) < flightMost && (w.bytes < flightBytesMost || w.bytes == 0) {
 			in = w.in
 		}
 		// An event puts due off, which the timer learns when it fires.
-		if due := w.due(); !due.IsZero() && (fires.IsZero() || due.Before(fires)) {
+		if due := w.due(); fires.IsZero() || due.Before(fires) {
 			timer.Reset(time.Until(due))
 			fires = due
 		}
@@ -140,14 +151,25 @@ func (w *writer) run(ctx context.Context) (err error) {
 	}
 }
 
-// due is when tick has something to do, unless an event comes first; zero while there is no batch.
+// due is when tick has something to do, unless an event or an answer comes first.
 func (w *writer) due() time.Time {
+	look := w.looked.Add(lookEvery)
 	switch {
-	case w.batch == nil:
-		return time.Time{}
 	case !w.ending.IsZero():
 		return w.ending.Add(answerWait)
+	case !w.renewing.IsZero():
+		return w.renewing.Add(answerWait)
+	case w.batch == nil:
+		return look
 	}
+	if rest := w.rest(); rest.Before(look) {
+		return rest
+	}
+	return look
+}
+
+// rest is when the open batch is to be ended.
+func (w *writer) rest() time.Time {
 	due := w.wrote.Add(idleAfter)
 	if len(w.flight) > 0 {
 		if settle := w.flight[0].sent.Add(settleAfter); settle.Before(due) {
@@ -158,14 +180,22 @@ func (w *writer) due() time.Time {
 }
 
 func (w *writer) tick(now time.Time) error {
-	due := w.due()
 	switch {
-	case due.IsZero() || now.Before(due):
+	case now.Before(w.due()):
 		return nil
-	case !w.ending.IsZero():
+	case !w.ending.IsZero() || !w.renewing.IsZero():
 		return fmt.Errorf("the stream has not answered within %v", answerWait)
+	case w.batch != nil && !now.Before(w.rest()):
+		return w.end()
 	}
-	return w.end()
+	w.looked = now
+	switch {
+	case !w.aging(now):
+		return nil
+	case w.batch != nil:
+		return w.end() // the claim is renewed after it
+	}
+	return w.renew(now)
 }
 
 // store sends one event on its way.
@@ -173,6 +203,10 @@ func (w *writer) store(d *chiru.Dispatch) error {
 	at := w.at
 	fresh := d.Sequence != chiru.NoSequence && (d.SessionID != at.session || d.Sequence > at.sequence)
 	if d.SessionID != at.session {
+		if at.session != "" {
+			w.count.boundaries.Add(1)
+			w.log.Error("session ended: what Discord would not replay is lost", "session", at.session, "sequence", at.sequence, "next", d.SessionID)
+		}
 		at = position{session: d.SessionID, sequence: chiru.NoSequence}
 	}
 	if d.Type == "READY" {
@@ -187,7 +221,7 @@ func (w *writer) store(d *chiru.Dispatch) error {
 		at.sequence = d.Sequence
 	}
 	m := w.names.message(d, at, fresh, w.frame)
-	m.Header[HeaderEpoch] = []string{strconv.FormatUint(w.epoch, 10)}
+	m.Header[HeaderEpoch] = []string{w.epochText}
 	if int64(len(m.Data))+headerRoom > w.nc.MaxPayload() {
 		w.count.cut.Add(1)
 		w.log.Error("event stored without its body: it is larger than the NATS server's max_payload", "type", d.Type, "bytes", len(m.Data), "max_payload", w.nc.MaxPayload())
@@ -198,7 +232,7 @@ func (w *writer) store(d *chiru.Dispatch) error {
 		w.opened++
 		w.batch = newBatch(w.nc, w.inbox+"."+strconv.Itoa(w.opened), batchID(w.shard, w.epoch))
 		// The fence: nobody has claimed the shard since.
-		m.Header[expectedLast] = []string{strconv.FormatUint(w.epoch, 10)}
+		m.Header[expectedLast] = []string{w.epochText}
 		m.Header[expectedLastOf] = []string{w.names.claim(w.shard)}
 	}
 	if err := w.batch.publish(m); err != nil {
@@ -221,6 +255,9 @@ func (w *writer) end() error {
 }
 
 func (w *writer) answered(m *nats.Msg) error {
+	if m.Subject == w.inbox+claimReply {
+		return w.renewed(m)
+	}
 	if w.batch == nil || len(m.Subject) < len(w.batch.reply) || m.Subject[:len(w.batch.reply)] != w.batch.reply {
 		return nil // of a batch before, whose end is known
 	}
@@ -238,6 +275,9 @@ func (w *writer) answered(m *nats.Msg) error {
 	w.settle(int(a.stored) - (int(w.batch.sent) - len(w.flight)))
 	if a.ended {
 		w.batch, w.ending = nil, time.Time{}
+		if now := time.Now(); !w.drained && w.aging(now) {
+			return w.renew(now)
+		}
 	}
 	return nil
 }
