@@ -182,7 +182,9 @@ func (k *keeper) claim(ctx context.Context) {
 		got, err := k.leases.takeOver(asking, shardKey(shard))
 		cancel()
 		if err != nil {
-			k.f.log.Warn("shard not claimed", "shard", shard, "error", err)
+			if ctx.Err() == nil {
+				k.f.log.Warn("shard not claimed", "shard", shard, "error", err)
+			}
 			return
 		}
 		if got == nil {

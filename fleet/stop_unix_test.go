@@ -4,20 +4,12 @@ package fleet_test
 
 import (
 	"flag"
-	"fmt"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/chiru-go/chiru/fleet"
 )
 
 var freezes = flag.Int("freezes", 4, "how often a node is frozen")
-
-// addressOf is an embedded server's, for other processes.
-func addressOf(d fleet.Door) string {
-	return fmt.Sprintf("nats://%s:%s@%s", d.User, d.Password, d.URL[len("nats://"):])
-}
 
 // signal is SIGSTOP or SIGCONT.
 func (p *process) signal(s syscall.Signal) {
