@@ -53,13 +53,13 @@ func newGate(f *fleet) *gate {
 	}
 }
 
-// run follows what other nodes do until ctx ends, and gives up the places of this one then.
-func (g *gate) run(ctx context.Context) {
+// run follows what other nodes do until watching ends, and gives places up until ctx ends.
+func (g *gate) run(ctx, watching context.Context) {
 	changes := make(chan jetstream.KeyValueEntry, 256)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		g.leases.watch(ctx, g.log, changes, lineKey, nodeKey("*"), bucketKeys, budgetKey)
+		g.leases.watch(watching, g.log, changes, lineKey, nodeKey("*"), bucketKeys, budgetKey)
 	}()
 	tick := time.NewTicker(lineAgain)
 	defer tick.Stop()
@@ -67,7 +67,7 @@ func (g *gate) run(ctx context.Context) {
 		select {
 		case entry := <-changes:
 			g.see(entry)
-			if len(changes) > 0 {
+			if len(changes) > 0 && ctx.Err() == nil {
 				continue
 			}
 		case <-g.line.dirty:
@@ -75,10 +75,13 @@ func (g *gate) run(ctx context.Context) {
 			g.line.look()
 		case <-ctx.Done():
 		}
-		g.line.write(ctx)
+		for range writeTries {
+			if !g.line.write(context.WithoutCancel(ctx)) {
+				break
+			}
+		}
 	}
 	<-watched
-	g.line.write(context.WithoutCancel(ctx))
 }
 
 const bucketKeys = "identify.*"

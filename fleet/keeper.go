@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,8 +26,9 @@ type keeper struct {
 	nodes  map[string]time.Time // alive: when that was last heard
 	owners map[int]ownership    // by shard
 	held   map[int]*holding
-	ended  chan int     // a shard whose owner has returned
-	owned  atomic.Value // []int, for Status
+	ended  chan int       // a shard whose owner has returned
+	giving sync.WaitGroup // leases that are being given back
+	owned  atomic.Value   // []int, for Status
 }
 
 // ownership is whose a shard is, and when that was last heard.
@@ -57,7 +59,6 @@ func newKeeper(f *fleet, l *leases, shards int) *keeper {
 
 // keep runs until ctx ends, and then gives up what the node has.
 func (k *keeper) keep(ctx context.Context) {
-	defer k.drain()
 	changes := make(chan jetstream.KeyValueEntry, 256)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
@@ -66,7 +67,8 @@ func (k *keeper) keep(ctx context.Context) {
 		defer close(watched)
 		k.leases.watch(watching, k.f.log, changes, shardKeys, nodeKey("*"))
 	}()
-	defer func() { stop(); <-watched }()
+	// The end of a watch may wait for NATS: the shards do not wait for it.
+	defer func() { stop(); k.drain(); <-watched }()
 	tick := time.NewTicker(k.leases.ttl / 3)
 	defer tick.Stop()
 	known := false // what there is has been seen once
@@ -279,11 +281,18 @@ func (k *keeper) over(ctx context.Context, shard int) {
 	delete(k.held, shard)
 	h.stop(nil)
 	k.show()
-	asking, cancel := context.WithTimeout(ctx, askWait)
-	defer cancel()
-	if err := k.leases.release(asking, h.lease); err != nil {
-		k.f.log.Debug("lease not given back", "shard", shard, "error", err) // it ends by itself
-	}
+	k.giveBack(ctx, h.lease)
+}
+
+// giveBack ends a lease that the keeper renews no more. Nothing waits for it but the end of the node.
+func (k *keeper) giveBack(ctx context.Context, held *lease) {
+	k.giving.Go(func() {
+		asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), askWait)
+		defer cancel()
+		if err := k.leases.release(asking, held); err != nil {
+			k.f.log.Debug("lease not given back", "key", held.key, "error", err) // it ends by itself
+		}
+	})
 }
 
 // drain gives all shards up, each as soon as its events are stored: other nodes may have it from then on, and the node ends after its last. The
@@ -293,12 +302,7 @@ func (k *keeper) drain() {
 	defer cancel()
 	began, n := time.Now(), len(k.held)
 	if k.node != nil {
-		// The others' shares grow by it.
-		asking, cancel := context.WithTimeout(ctx, askWait)
-		if err := k.leases.release(asking, k.node); err != nil {
-			k.f.log.Debug("node not signed off", "error", err)
-		}
-		cancel()
+		k.giveBack(ctx, k.node) // the others' shares grow by it
 		k.node = nil
 	}
 	for shard := range k.held {
@@ -307,6 +311,12 @@ func (k *keeper) drain() {
 	tick := time.NewTicker(k.leases.ttl / 3)
 	defer tick.Stop()
 	for len(k.held) > 0 {
+		select { // first: a renewal that nobody answers takes until the next
+		case shard := <-k.ended:
+			k.over(ctx, shard)
+			continue
+		default:
+		}
 		select {
 		case shard := <-k.ended:
 			k.over(ctx, shard)
@@ -314,8 +324,9 @@ func (k *keeper) drain() {
 			k.prolong(ctx)
 		}
 	}
+	k.giving.Wait()
 	if n > 0 {
-		k.f.log.Info("shards given up", "shards", n, "took", time.Since(began).Round(time.Millisecond))
+		k.f.log.Info("shards left", "shards", n, "took", time.Since(began).Round(time.Millisecond))
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 // is gone, and removed by whoever writes next.
 type line struct {
 	js      jetstream.JetStream
+	kv      jetstream.KeyValue
 	names   names
 	node    string
 	log     *slog.Logger
@@ -68,11 +69,13 @@ const (
 	callLasts = 10 * time.Second
 	// Looked at besides the changes: calls, and nodes that are gone.
 	lineAgain = time.Second
+	// How often in a row a place is tried to be written, between nodes that come at the same time.
+	writeTries = 5
 )
 
 func newLine(f *fleet) *line {
 	return &line{
-		js: f.js, names: f.names, node: f.node, log: f.log, buckets: f.buckets, ttl: f.cfg.LeaseTTL,
+		js: f.js, kv: f.kv, names: f.names, node: f.node, log: f.log, buckets: f.buckets, ttl: f.cfg.LeaseTTL,
 		dirty: make(chan struct{}, 1), changed: make(chan struct{}), lives: map[string]life{}, mine: map[int]*waiter{},
 	}
 }
@@ -268,28 +271,34 @@ func (l *line) next(now time.Time) (next []place, changed bool) {
 	return next, changed || len(come) > 0
 }
 
-// write has the key say who waits here. If another node was quicker, its version comes, and is the next to be written after.
-func (l *line) write(ctx context.Context) {
+// write has the key say who waits here. If another node was quicker, it takes that one's version, and says that it
+// is to be called again.
+func (l *line) write(ctx context.Context) (again bool) {
 	l.mu.Lock()
 	next, changed := l.next(time.Now())
 	known, revision := l.known, l.revision
 	l.mu.Unlock()
 	if !known || !changed {
-		return
+		return false
 	}
 	value, err := json.Marshal(lineup{Format, next})
 	if err != nil {
-		return // cannot be: strings and numbers
+		return false // cannot be: strings and numbers
 	}
 	ctx, cancel := context.WithTimeout(ctx, askWait)
 	defer cancel()
 	m := &nats.Msg{Subject: l.names.kvSubject() + "." + lineKey, Header: nats.Header{}, Data: value}
 	ack, err := l.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(revision), jetstream.WithRetryAttempts(0))
-	if err != nil {
-		if !wrongLast(err) && ctx.Err() == nil {
-			l.log.Warn("place among those that wait to identify not taken or given up", "error", err)
+	if wrongLast(err) {
+		var there jetstream.KeyValueEntry
+		if there, err = l.kv.Get(ctx, lineKey); err == nil {
+			l.see(there)
+			return true
 		}
-		return
+	}
+	if err != nil {
+		l.log.Warn("place among those that wait to identify not taken or given up", "error", err) // tried again before long
+		return false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -297,4 +306,5 @@ func (l *line) write(ctx context.Context) {
 		l.places, l.revision = next, ack.Sequence
 		l.order(time.Now())
 	}
+	return false
 }

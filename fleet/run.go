@@ -154,7 +154,7 @@ func (f *fleet) live(ctx context.Context) error {
 	ordered := make(chan struct{})
 	go func() {
 		defer close(ordered)
-		f.gate.run(ordering)
+		f.gate.run(ordering, keeping)
 	}()
 	watched := make(chan struct{})
 	go func() {
