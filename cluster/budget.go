@@ -43,6 +43,7 @@ type budget struct {
 	floor    int
 	breaker  breaker
 
+	elsewhere  bool // the day is counted by the caller's gate
 	mine, all  int  // shards of this process, and of the bot
 	windowless bool // the API knows of no window
 	buckets    int
@@ -57,7 +58,7 @@ func newBudget(r *run, found chiru.Gateway, mine, all int) *budget {
 	b := &budget{
 		run: r, changed: make(chan struct{}), breaker: newBreaker(mine), mine: mine, all: all,
 		dirty: make(chan struct{}, 1), saved: make(chan struct{}),
-		buckets: max(found.MaxConcurrency, 1), identified: map[int]time.Time{},
+		elsewhere: r.cfg.Paced, buckets: max(found.MaxConcurrency, 1), identified: map[int]time.Time{},
 	}
 	b.heard(time.Now(), found)
 	return b
@@ -143,7 +144,7 @@ func (b *budget) wait(ctx context.Context, until time.Time, changed <-chan struc
 
 // fresh says whether what is known of the budget is good enough to spend of it. mu is held.
 func (b *budget) fresh(now time.Time) bool {
-	if now.Before(b.pauseTo) {
+	if b.elsewhere || now.Before(b.pauseTo) {
 		return true
 	}
 	return b.allowed > 0 && now.Sub(b.answered) < answerLasts && now.Before(b.resetAt)
@@ -152,7 +153,7 @@ func (b *budget) fresh(now time.Time) bool {
 // until is when the budget is open again, the zero time if it is. mu is held.
 func (b *budget) until(now time.Time) time.Time {
 	switch {
-	case b.left > b.floor:
+	case b.elsewhere, b.left > b.floor:
 	case now.Before(b.resetAt):
 		return b.resetAt
 	case now.Before(b.pauseTo): // the reset is due, and the API is asked then

@@ -25,6 +25,9 @@ type Config struct {
 	Only []int
 	// Parked lets all shards begin closed: RestartShard starts one.
 	Parked bool
+	// Paced says that Shard.Gate keeps Discord's pauses and counts the day's identifies by itself: the cluster's own gate then has the breaker
+	// alone, and Budget and Floor are not used. For a gate of several processes, in which a shard has one place.
+	Paced bool
 	// Inbound, if set, says where the events of a shard go, instead of Run's inbound, which is then not used.
 	Inbound func(shard int) chan<- chiru.IncomingEvent `json:"-"`
 	// Budget keeps the count of the day's identifies between processes; default none, and the API's count alone counts.
@@ -59,6 +62,8 @@ func (c Config) settled() (Config, error) {
 		return bad("Shard.Stats", "must be unset: each shard has its own; see Cluster.Status")
 	case c.Shards < 0 || c.Shards > shardsMost:
 		return bad("Shards", "is %d", c.Shards)
+	case c.Paced && (c.Shard.Gate == nil || c.Budget != nil || c.Floor != 0):
+		return bad("Paced", "needs a Shard.Gate, and neither Budget nor Floor: the gate counts")
 	case c.BacklogBytes < 0:
 		return bad("BacklogBytes", "is %d", c.BacklogBytes)
 	}

@@ -37,12 +37,12 @@ func (g *gate) Permit(ctx context.Context, shard int) <-chan chiru.Permit {
 	return out
 }
 
-// lead takes one shard through: its bucket's queue, the budget, the caller's gate. What it has taken goes back if it leaves
+// lead takes one shard through: its bucket's queue, the budget, the caller's gate; where that paces, the breaker and it alone. What it has taken goes back if it leaves
 // without an IDENTIFY. The queue comes first, so that whoever waits for the budget keeps its place.
 func (g *gate) lead(ctx context.Context, shard int, out chan<- chiru.Permit) {
 	b := g.run.budget
 	p := &permit{gate: g, shard: shard, sent: make(chan struct{})}
-	if !p.await(ctx, g.buckets) || !b.take(ctx, shard) {
+	if !g.run.cfg.Paced && !p.await(ctx, g.buckets) || !b.take(ctx, shard) {
 		return
 	}
 	if g.outside != nil && !p.await(ctx, g.outside) {

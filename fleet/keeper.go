@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,12 +22,19 @@ type keeper struct {
 	leases *leases
 	shards int
 
-	node   *lease          // that this node lives
-	nodes  map[string]bool // alive
-	owners map[int]string  // by shard: the node
+	node   *lease               // that this node lives
+	nodes  map[string]time.Time // alive: when that was last heard
+	owners map[int]ownership    // by shard
 	held   map[int]*holding
-	ended  chan int     // a shard whose owner has returned
-	owned  atomic.Value // []int, for Status
+	ended  chan int       // a shard whose owner has returned
+	giving sync.WaitGroup // leases that are being given back
+	owned  atomic.Value   // []int, for Status
+}
+
+// ownership is whose a shard is, and when that was last heard.
+type ownership struct {
+	node string
+	at   time.Time
 }
 
 // holding is a shard that this node has.
@@ -45,22 +53,22 @@ const (
 
 func newKeeper(f *fleet, l *leases, shards int) *keeper {
 	return &keeper{
-		f: f, leases: l, shards: shards, nodes: map[string]bool{}, owners: map[int]string{}, held: map[int]*holding{}, ended: make(chan int),
+		f: f, leases: l, shards: shards, nodes: map[string]time.Time{}, owners: map[int]ownership{}, held: map[int]*holding{}, ended: make(chan int),
 	}
 }
 
 // keep runs until ctx ends, and then gives up what the node has.
 func (k *keeper) keep(ctx context.Context) {
-	defer k.drain()
 	changes := make(chan jetstream.KeyValueEntry, 256)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		k.watch(watching, changes)
+		k.leases.watch(watching, k.f.log, changes, shardKeys, nodeKey("*"))
 	}()
-	defer func() { stop(); <-watched }()
+	// The end of a watch may wait for NATS: the shards do not wait for it.
+	defer func() { stop(); k.drain(); <-watched }()
 	tick := time.NewTicker(k.leases.ttl / 3)
 	defer tick.Stop()
 	known := false // what there is has been seen once
@@ -78,47 +86,13 @@ func (k *keeper) keep(ctx context.Context) {
 			}
 		case <-tick.C:
 			k.renew(ctx)
+			k.forget(time.Now())
 			if known {
 				k.claim(ctx)
 				k.shed()
 			}
 		case shard := <-k.ended:
 			k.over(ctx, shard)
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// watch passes on each change of the bucket, and nil once all that was there before has been passed on.
-func (k *keeper) watch(ctx context.Context, changes chan<- jetstream.KeyValueEntry) {
-	for ctx.Err() == nil {
-		watcher, err := k.leases.kv.WatchAll(ctx)
-		if err == nil {
-			k.pass(ctx, watcher, changes)
-			_ = watcher.Stop()
-		} else if ctx.Err() == nil {
-			k.f.log.Warn("leases not watched", "error", err)
-		}
-		select {
-		case <-time.After(time.Second):
-		case <-ctx.Done():
-		}
-	}
-}
-
-func (k *keeper) pass(ctx context.Context, watcher jetstream.KeyWatcher, changes chan<- jetstream.KeyValueEntry) {
-	for {
-		select {
-		case entry, ok := <-watcher.Updates():
-			if !ok {
-				return
-			}
-			select {
-			case changes <- entry:
-			case <-ctx.Done():
-				return
-			}
 		case <-ctx.Done():
 			return
 		}
@@ -134,7 +108,7 @@ func (k *keeper) see(entry jetstream.KeyValueEntry) {
 		if gone {
 			delete(k.nodes, name)
 		} else {
-			k.nodes[name] = true
+			k.nodes[name] = time.Now()
 		}
 	case "shard":
 		shard, err := strconv.Atoi(name)
@@ -143,31 +117,48 @@ func (k *keeper) see(entry jetstream.KeyValueEntry) {
 		}
 		delete(k.owners, shard)
 		if held, err := readLease(entry.Value()); !gone && err == nil {
-			k.owners[shard] = held.Node
+			k.owners[shard] = ownership{held.Node, time.Now()}
 		}
 	}
 }
 
-// renew prolongs what this node has, and lets go of what it has no longer.
+// forget drops what must have ended by now, though its end has not been heard of: the bucket remembers an end for a minute only, and a
+// watch may be broken for longer. What is there after all is refused when it is claimed.
+func (k *keeper) forget(now time.Time) {
+	late := func(at time.Time) bool { return now.Sub(at) > 2*k.leases.ttl }
+	maps.DeleteFunc(k.nodes, func(node string, at time.Time) bool { return node != k.leases.node && late(at) })
+	maps.DeleteFunc(k.owners, func(shard int, o ownership) bool { return k.held[shard] == nil && late(o.at) })
+}
+
+// renew has the node registered, and prolongs what it has.
 func (k *keeper) renew(ctx context.Context) {
-	asking, cancel := context.WithTimeout(ctx, askWait)
-	defer cancel()
 	if k.node == nil {
+		asking, cancel := context.WithTimeout(ctx, askWait)
 		node, err := k.leases.takeOver(asking, nodeKey(k.leases.node))
+		cancel()
 		if err != nil || node == nil {
 			k.f.log.Warn("node not registered", "node", k.leases.node, "error", err)
-			return
+		} else {
+			k.node, k.nodes[k.leases.node] = node, time.Now()
 		}
-		k.node = node
-		k.nodes[k.leases.node] = true
 	}
-	all := []*lease{k.node}
+	k.prolong(ctx)
+}
+
+// prolong renews all leases together, and lets go of those that are lost.
+func (k *keeper) prolong(ctx context.Context) {
+	var all []*lease
+	if k.node != nil {
+		all = append(all, k.node)
+	}
 	for _, h := range k.held {
 		all = append(all, h.lease)
 	}
+	asking, cancel := context.WithTimeout(ctx, askWait)
+	defer cancel()
 	lost := k.leases.renew(asking, all)
 	now := time.Now()
-	if slices.Contains(lost, k.node) || now.After(k.node.deadline) {
+	if k.node != nil && (slices.Contains(lost, k.node) || now.After(k.node.deadline)) {
 		k.node = nil
 	}
 	for shard, h := range k.held {
@@ -193,13 +184,15 @@ func (k *keeper) claim(ctx context.Context) {
 		got, err := k.leases.takeOver(asking, shardKey(shard))
 		cancel()
 		if err != nil {
-			k.f.log.Warn("shard not claimed", "shard", shard, "error", err)
+			if ctx.Err() == nil {
+				k.f.log.Warn("shard not claimed", "shard", shard, "error", err)
+			}
 			return
 		}
 		if got == nil {
 			continue // somebody was quicker, which the watch will tell
 		}
-		k.owners[shard] = k.leases.node
+		k.owners[shard] = ownership{k.leases.node, time.Now()}
 		k.begin(ctx, shard, got)
 	}
 }
@@ -209,7 +202,7 @@ func (k *keeper) wanted() []int {
 	var free []int
 	for shard := range k.shards {
 		owner, taken := k.owners[shard]
-		if _, here := k.held[shard]; !here && (!taken || owner == k.leases.node) {
+		if _, here := k.held[shard]; !here && (!taken || owner.node == k.leases.node) {
 			free = append(free, shard)
 		}
 	}
@@ -288,27 +281,52 @@ func (k *keeper) over(ctx context.Context, shard int) {
 	delete(k.held, shard)
 	h.stop(nil)
 	k.show()
-	asking, cancel := context.WithTimeout(ctx, askWait)
-	defer cancel()
-	if err := k.leases.release(asking, h.lease); err != nil {
-		k.f.log.Debug("lease not given back", "shard", shard, "error", err) // it ends by itself
-	}
+	k.giveBack(ctx, h.lease)
 }
 
-// drain ends all owners, and gives each shard up as soon as its events are stored.
+// giveBack ends a lease that the keeper renews no more. Nothing waits for it but the end of the node.
+func (k *keeper) giveBack(ctx context.Context, held *lease) {
+	k.giving.Go(func() {
+		asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), askWait)
+		defer cancel()
+		if err := k.leases.release(asking, held); err != nil {
+			k.f.log.Debug("lease not given back", "key", held.key, "error", err) // it ends by itself
+		}
+	})
+}
+
+// drain gives all shards up, each as soon as its events are stored: other nodes may have it from then on, and the node ends after its last. The
+// leases are renewed meanwhile, so that no other node begins while this one stores.
 func (k *keeper) drain() {
 	ctx, cancel := context.WithTimeout(context.Background(), drainWait)
 	defer cancel()
+	began, n := time.Now(), len(k.held)
 	if k.node != nil {
-		if err := k.leases.release(ctx, k.node); err != nil {
-			k.f.log.Debug("node not signed off", "error", err)
-		}
+		k.giveBack(ctx, k.node) // the others' shares grow by it
+		k.node = nil
 	}
 	for shard := range k.held {
 		k.end(shard, errDrain)
 	}
+	tick := time.NewTicker(k.leases.ttl / 3)
+	defer tick.Stop()
 	for len(k.held) > 0 {
-		k.over(ctx, <-k.ended)
+		select { // first: a renewal that nobody answers takes until the next
+		case shard := <-k.ended:
+			k.over(ctx, shard)
+			continue
+		default:
+		}
+		select {
+		case shard := <-k.ended:
+			k.over(ctx, shard)
+		case <-tick.C:
+			k.prolong(ctx)
+		}
+	}
+	k.giving.Wait()
+	if n > 0 {
+		k.f.log.Info("shards left", "shards", n, "took", time.Since(began).Round(time.Millisecond))
 	}
 }
 

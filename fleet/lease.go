@@ -25,6 +25,8 @@ type lease struct {
 	deadline time.Time // until when it is ours by our own clock
 }
 
+const shardKeys = "shard.*"
+
 func shardKey(shard int) string  { return "shard." + strconv.Itoa(shard) }
 func nodeKey(node string) string { return "node." + node }
 

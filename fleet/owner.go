@@ -30,6 +30,7 @@ type owner struct {
 // same: the connection ends so that the session goes on, the shard is claimed anew, and resumed from what the stream has.
 func (o *owner) own(ctx context.Context) {
 	log := o.f.log.With("shard", o.shard)
+	defer o.f.gate.line.abandon(o.shard)
 	pause := retryFirst
 	for ctx.Err() == nil {
 		began := time.Now()
@@ -69,16 +70,7 @@ func (o *owner) once(ctx context.Context) error {
 	ended := make(chan error, 1)
 	go func() { ended <- w.run(writing) }()
 
-	err = o.f.cluster.RestartShard(ctx, o.shard)
-	var failed bool
-	if err == nil {
-		select {
-		case err = <-ended:
-			failed = true
-		case <-ctx.Done():
-			err = context.Cause(ctx)
-		}
-	}
+	failed, err := o.connect(ctx, ended)
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
 	defer cancel()
 	if closeErr := o.f.cluster.CloseShard(closing, o.shard); closeErr != nil && !errors.Is(closeErr, cluster.ErrNotRunning) {
@@ -104,4 +96,29 @@ func (o *owner) once(ctx context.Context) error {
 		<-ended
 	}
 	return err
+}
+
+// connect has the cluster run the shard, at once if it has a session to resume and else when its turn has come, until ctx or the writer
+// ends; failed says that it was the writer.
+func (o *owner) connect(ctx context.Context, ended <-chan error) (failed bool, err error) {
+	if !o.f.checkpoints.resumes(o.shard, o.f.shards) {
+		waiting, stop := context.WithCancel(ctx)
+		defer stop()
+		select {
+		case <-o.f.gate.turn(waiting, o.shard):
+		case err = <-ended:
+			return true, err
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		}
+	}
+	if err = o.f.cluster.RestartShard(ctx, o.shard); err != nil {
+		return false, err
+	}
+	select {
+	case err = <-ended:
+		return true, err
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
 }

@@ -28,6 +28,7 @@ func (f *fleet) discover(ctx context.Context) error {
 		return err
 	}
 	f.cfg.Shard.URL = or(f.cfg.Shard.URL, found.URL)
+	f.found, f.foundAt = found, time.Now()
 	f.recommended, f.buckets = max(found.Shards, 1), max(found.MaxConcurrency, 1)
 	f.frame, err = frameOf(f.cfg.Shard)
 	return err

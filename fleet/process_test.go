@@ -134,3 +134,8 @@ func enter(t *testing.T, folder string) *nats.Conn {
 		time.Sleep(10 * time.Millisecond)
 	}
 }
+
+// addressOf is an embedded server's, for other processes.
+func addressOf(d fleet.Door) string {
+	return fmt.Sprintf("nats://%s:%s@%s", d.User, d.Password, d.URL[len("nats://"):])
+}

@@ -79,6 +79,8 @@ type fleet struct {
 	kv     jetstream.KeyValue
 
 	frame       string
+	found       chiru.Gateway // the API's answer at the start
+	foundAt     time.Time
 	recommended int           // shards, by the API
 	buckets     int           // max_concurrency
 	planned     chan struct{} // closed once what follows is set
@@ -126,7 +128,7 @@ func (f *fleet) live(ctx context.Context) error {
 	f.shards, f.counts = shards, make([]counts, shards)
 	f.checkpoints = &checkpoints{cfg: f.cfg.Shard, from: map[int]source{}}
 	f.keeper = newKeeper(f, &leases{f.js, f.kv, f.names, f.node, f.cfg.LeaseTTL}, shards)
-	f.gate = &gate{leases: &leases{f.js, f.kv, f.names, f.node, identifySpacing}, log: f.log, buckets: f.buckets}
+	f.gate = newGate(f)
 	close(f.planned)
 	answering, err := f.answerStatus()
 	if err != nil {
@@ -142,9 +144,17 @@ func (f *fleet) live(ctx context.Context) error {
 	defer disconnect(nil)
 	refused := make(chan error, 1)
 	go func() {
-		err := f.cluster.Run(connected, cluster.Config{Shard: f.shardConfig(), API: f.cfg.API, Shards: shards, Parked: true, Inbound: f.checkpoints.inbound}, nil)
+		err := f.cluster.Run(connected, cluster.Config{Shard: f.shardConfig(), API: f.cfg.API, Shards: shards, Parked: true, Paced: true, Inbound: f.checkpoints.inbound}, nil)
 		stop(err)
 		refused <- err
+	}()
+	// The order of identifies outlives all who wait in it.
+	ordering, disorder := context.WithCancel(context.WithoutCancel(ctx))
+	defer disorder()
+	ordered := make(chan struct{})
+	go func() {
+		defer close(ordered)
+		f.gate.run(ordering, keeping)
 	}()
 	watched := make(chan struct{})
 	go func() {
@@ -156,5 +166,7 @@ func (f *fleet) live(ctx context.Context) error {
 	disconnect(errDrain)
 	<-refused
 	f.gate.waiting.Wait()
+	disorder()
+	<-ordered
 	return context.Cause(keeping)
 }

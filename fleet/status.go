@@ -87,6 +87,9 @@ func (f *fleet) status() NodeStatus {
 	all := f.cluster.Status()
 	st.Of = f.shards
 	st.Identifies = Identifies{all.Budget.Left, all.Budget.Total, all.Budget.ResetAt}
+	if d := f.gate.budget.latest.Load(); d != nil {
+		st.Identifies = Identifies{d.Left, d.Total, d.ResetAt}
+	}
 	if err := all.Health(); err != nil {
 		st.Health = strings.TrimPrefix(err.Error(), "cluster: ")
 	}
@@ -97,7 +100,13 @@ func (f *fleet) status() NodeStatus {
 			one.State, one.Session, one.Received, one.Rate, one.Trouble = s.State, s.Session, s.Sequence, s.Rate, s.Trouble
 			one.Latency = float64(s.Latency.Microseconds()) / 1000
 			// The cluster takes a shard that its owner has closed for one that is not wanted.
-			if errors.Is(s.Err, cluster.ErrClosed) && !s.DownSince.IsZero() && all.At.Sub(s.DownSince) > cluster.HealthGrace {
+			if f.gate.line.waits(id) {
+				one.State, one.Trouble = "queued", "waits for its turn to begin a session"
+				if d := f.gate.budget.latest.Load(); d != nil && d.closedUntil().After(st.At) {
+					one.Trouble += ": those of the day are spent, but for the floor"
+					st.Health = join(st.Health, fmt.Sprintf("shard %d: %s", id, one.Trouble))
+				}
+			} else if errors.Is(s.Err, cluster.ErrClosed) && !s.DownSince.IsZero() && all.At.Sub(s.DownSince) > cluster.HealthGrace {
 				st.Health = join(st.Health, fmt.Sprintf("shard %d: its events cannot be stored", id))
 			}
 		}

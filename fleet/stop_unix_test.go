@@ -4,20 +4,15 @@ package fleet_test
 
 import (
 	"flag"
-	"fmt"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/chiru-go/chiru/fleet"
+	"github.com/chiru-go/chiru/gatewaytest"
 )
 
 var freezes = flag.Int("freezes", 4, "how often a node is frozen")
-
-// addressOf is an embedded server's, for other processes.
-func addressOf(d fleet.Door) string {
-	return fmt.Sprintf("nats://%s:%s@%s", d.User, d.Password, d.URL[len("nats://"):])
-}
 
 // signal is SIGSTOP or SIGCONT.
 func (p *process) signal(s syscall.Signal) {
@@ -64,5 +59,37 @@ func TestFrozenOwnerThatWakesLosesAndRepeatsNothing(t *testing.T) {
 		"stored, each one that was issued, once and in order; %d identifies, %d resumes.", *freezes, shards, seed, stored, sums.Sessions, sums.Resumes)
 	for _, p := range nodes {
 		p.term()
+	}
+}
+
+// Nobody answers that anything is stored or given up: NATS is frozen, or gone. The leases end by themselves, and Discord replays what the stream
+// does not have.
+func TestNodeStopsInTimeThoughNATSDoesNotAnswer(t *testing.T) {
+	const shards = 12
+	for what, end := range map[string]func(*process){
+		"gone":   (*process).kill,
+		"frozen": func(p *process) { p.signal(syscall.SIGSTOP) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := discord(t, gatewaytest.Config{Guilds: 2 * shards, Shards: shards, MaxConcurrency: shards, Rate: 500})
+			folder := stateOf(t)
+			server := launch(t, nodeConfig{API: s.API(), Token: s.Token(), Folder: folder, Node: "embedded", LeaseTTL: 5 * time.Second})
+			nc := enter(t, folder)
+			defer nc.Close()
+			door, err := fleet.ReadDoor(folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := launch(t, nodeConfig{API: s.API(), Token: s.Token(), NATS: addressOf(door), Node: "a", LeaseTTL: 5 * time.Second})
+			owned(t, nc, "two nodes", func(by map[string]int, live int) bool { return by["a"] == shards/2 && live == shards })
+			end(server)
+			began := time.Now()
+			p.term()
+			took := time.Since(began)
+			if took > 15*time.Second {
+				t.Errorf("it took %v, want 15 s at most", took)
+			}
+			t.Logf("the node ended %v after SIGTERM", took.Round(time.Millisecond))
+		})
 	}
 }

@@ -59,6 +59,14 @@ func (c *checkpoints) Load(_ context.Context, key chiru.SessionKey) (chiru.Sessi
 	return cfg.Session(s.at.session, s.at.sequence, s.at.resume)
 }
 
+// resumes says whether a shard has a session that Discord may go on with.
+func (c *checkpoints) resumes(shard, of int) bool {
+	cfg := c.cfg
+	cfg.ShardID, cfg.ShardCount = shard, of
+	session, err := c.Load(context.Background(), cfg.SessionKey())
+	return err == nil && cfg.Resumes(session)
+}
+
 // Save implements chiru.SessionStore: it waits for the stream.
 func (c *checkpoints) Save(ctx context.Context, key chiru.SessionKey, session chiru.Session) error {
 	if session.ID == "" {
