@@ -30,6 +30,7 @@ type owner struct {
 // same: the connection ends so that the session goes on, the shard is claimed anew, and resumed from what the stream has.
 func (o *owner) own(ctx context.Context) {
 	log := o.f.log.With("shard", o.shard)
+	defer o.f.takeCommands(ctx, o.shard)()
 	pause := retryFirst
 	for ctx.Err() == nil {
 		began := time.Now()

@@ -59,6 +59,9 @@ func (f *fleet) setUp(ctx context.Context) (err error) {
 	if f.stream, err = f.ensure(ctx, f.streamConfig()); err != nil {
 		return err
 	}
+	if _, err = f.ensure(ctx, f.deadConfig()); err != nil {
+		return err
+	}
 	if _, err = f.ensure(ctx, f.bucketConfig()); err != nil {
 		return err
 	}
