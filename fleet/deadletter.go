@@ -15,6 +15,8 @@ const (
 	// What the stream of dead letters keeps, of all workers of a fleet: the oldest are dropped.
 	deadMaxAge   = 7 * 24 * time.Hour
 	deadMaxBytes = 256 << 20
+	// The stream of tries: some hundred bytes for each event that comes again.
+	triesMaxBytes = 64 << 20
 )
 
 // deadConfig is the stream of dead letters. A node makes it, so that a worker needs no right but to publish there.
@@ -25,9 +27,35 @@ func (f *fleet) deadConfig() jetstream.StreamConfig {
 	return cfg
 }
 
+// triesConfig is the stream that counts how often an event has been handed over that comes again, in one counter for each such event and durable. The
+// server's own count has also what a worker had only fetched.
+func (f *fleet) triesConfig() jetstream.StreamConfig {
+	cfg := f.streamConfig()
+	cfg.Name, cfg.Subjects, cfg.Description = f.names.tries(), []string{f.names.prefix("tries") + ">"}, "how often events have come again"
+	cfg.MaxAge, cfg.MaxBytes, cfg.MaxMsgsPerSubject = f.cfg.MaxAge, triesMaxBytes, 1
+	cfg.AllowBatchPublish, cfg.AllowMsgCounter = false, true
+	return cfg
+}
+
+// tried counts that an event is handed over once more, and says how often it has been before.
+func (r *reading) tried(ctx context.Context, h held) int {
+	m := &nats.Msg{Subject: r.names.try(r.cfg.Durable, h.meta.Sequence.Stream), Header: nats.Header{"Nats-Incr": {"1"}}}
+	counting, cancel := context.WithTimeout(ctx, askWait)
+	defer cancel()
+	ack, err := r.js.PublishMsg(counting, m, jetstream.WithRetryAttempts(0))
+	if err == nil {
+		var n int
+		if n, err = strconv.Atoi(ack.Value); err == nil {
+			return n // the first time is not counted, and this one is
+		}
+	}
+	r.cfg.Logger.Error("deliveries not counted; the server's count, which is higher, is taken", "stream", r.names.tries(), "error", err)
+	return int(h.meta.NumDelivered) - 1
+}
+
 // bury stores an event as a dead letter, and acknowledges it then. What cannot be stored now comes again after AckWait, and is tried again.
-func (r *reading) bury(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgMetadata, why string) {
-	log := r.cfg.Logger.With("subject", m.Subject(), "stream_sequence", meta.Sequence.Stream, "deliveries", meta.NumDelivered, "reason", why)
+func (r *reading) bury(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgMetadata, tries int, why string) {
+	log := r.cfg.Logger.With("subject", m.Subject(), "stream_sequence", meta.Sequence.Stream, "deliveries", tries, "reason", why)
 	letter := &nats.Msg{Subject: r.names.deadLetter(r.cfg.Durable, typeOf(m.Subject())), Header: maps.Clone(m.Headers()), Data: m.Data()}
 	if letter.Header == nil {
 		letter.Header = nats.Header{}
@@ -38,7 +66,7 @@ func (r *reading) bury(ctx context.Context, m jetstream.Msg, meta *jetstream.Msg
 	letter.Header.Set(HeaderDead, oneLine(why))
 	letter.Header.Set(HeaderDeadSubject, m.Subject())
 	letter.Header.Set(HeaderDeadSequence, sequence)
-	letter.Header.Set(HeaderDeadDeliveries, strconv.FormatUint(meta.NumDelivered-1, 10))
+	letter.Header.Set(HeaderDeadDeliveries, strconv.Itoa(tries))
 	letter.Header.Set(nats.MsgIdHdr, r.cfg.Durable+":"+sequence)
 	storing, cancel := context.WithTimeout(ctx, askWait)
 	defer cancel()

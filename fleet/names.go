@@ -49,6 +49,7 @@ func (n names) stream() string    { return "CHIRU_" + n.fleet }
 func (n names) bucket() string    { return "CHIRU_" + n.fleet }
 func (n names) kvStream() string  { return "KV_" + n.bucket() }
 func (n names) dead() string      { return "DEAD_" + n.stream() }
+func (n names) tries() string     { return "TRIES_" + n.stream() }
 func (n names) kvSubject() string { return "$KV." + n.bucket() }
 
 // subjects are all that the stream stores.
@@ -72,6 +73,11 @@ func (n names) anyShard(eventType, partition string) string {
 // deadLetter is the subject of one; whose is the durable that it was delivered to.
 func (n names) deadLetter(whose, eventType string) string {
 	return n.prefix("dead") + whose + "." + token(eventType)
+}
+
+// try is the counter of an event that comes again.
+func (n names) try(whose string, sequence uint64) string {
+	return n.prefix("tries") + whose + "." + strconv.FormatUint(sequence, 10)
 }
 
 // command is where the owner of a shard takes commands, rejected where it tells of those that Discord did not take later, and shards

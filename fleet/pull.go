@@ -10,77 +10,103 @@ import (
 	"github.com/chiru-go/chiru"
 )
 
-// How long a request for events is open when none come; then it is made again.
-const pullLasts = 30 * time.Second
+const (
+	// How long a request for events is open when none come; then it is made again.
+	pullLasts = 30 * time.Second
+	// What a worker that stops lets in still, to give it back.
+	quietFor = 50 * time.Millisecond
+)
 
 // pull hands over the events of a consumer until something fails.
 func (r *reading) pull(ctx context.Context, c jetstream.Consumer) error {
-	// Whatever a worker has fetched when it is killed counts as delivered. It begins with one, and goes back to one where an event comes
-	// again: so the events beside one that kills its workers do not become dead letters with it.
-	size := 1
 	for {
-		again, err := r.pullOnce(ctx, c, size)
-		if err != nil {
+		if err := r.pullOnce(ctx, c); err != nil {
 			return err
-		}
-		if size = min(2*size, fetchMost); again {
-			size = 1
 		}
 	}
 }
 
-func (r *reading) pullOnce(ctx context.Context, c jetstream.Consumer, size int) (again bool, err error) {
-	// The server takes a request back whose subscription has gone: else it would send events to a worker that has stopped.
-	asking, cancel := context.WithTimeout(ctx, pullLasts)
+func (r *reading) pullOnce(ctx context.Context, c jetstream.Consumer) error {
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), pullLasts)
 	defer cancel()
-	batch, err := c.Fetch(size, jetstream.FetchMaxBytes(r.fetchBytes()), jetstream.FetchContext(asking))
+	batch, err := c.Fetch(fetchMost, jetstream.FetchMaxBytes(r.fetchBytes()), jetstream.FetchContext(asking))
 	if err != nil {
-		return false, err
+		return err
 	}
-	again, err = r.handAll(ctx, batch)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		err = nil
+	waiting, err := r.handAll(ctx, batch)
+	if len(waiting) > 0 || err != nil {
+		// Others need not wait for what this worker does not hand over any more. What is on its way here is let in first, and the server
+		// is let know that nobody waits here.
+		quiet := time.NewTimer(quietFor)
+		defer quiet.Stop()
+		for more := true; more; {
+			var m jetstream.Msg
+			select {
+			case m, more = <-batch.Messages():
+				if more {
+					waiting = append(waiting, held{m: m})
+				}
+			case <-quiet.C:
+				more = false
+			}
+		}
+		cancel()
+		for _, h := range waiting {
+			r.w.forget(h.d)
+			_ = h.m.NakWithDelay(quietFor)
+		}
 	}
-	return again, err
+	if errors.Is(err, context.DeadlineExceeded) && asking.Err() != nil && ctx.Err() == nil {
+		err = nil // the request has ended, with or without events
+	}
+	return err
 }
 
 // held is an event that has come and that inbound has not taken.
 type held struct {
-	m     jetstream.Msg
-	d     *chiru.Dispatch
-	again bool // it had been delivered before
+	m    jetstream.Msg
+	meta *jetstream.MsgMetadata
+	d    *chiru.Dispatch
+	// Since then the server has waited for its acknowledgement.
+	touched time.Time
 }
 
-// handAll hands over what one request brings, and says whether an event of it had been delivered before.
-func (r *reading) handAll(ctx context.Context, batch jetstream.MessageBatch) (again bool, err error) {
-	var waiting []held
+// touch lets the server wait anew.
+func (h *held) touch() error {
+	h.touched = time.Now()
+	return h.m.InProgress()
+}
+
+// handAll hands over what one request brings; waiting is what it has not.
+//
+// An event that has been delivered before may be what its worker has died of. Such a one is tried by itself: it is handed over when no other
+// like it is in this worker's hands, and counted then. So what a killed worker had fetched beside it is not held against those.
+func (r *reading) handAll(ctx context.Context, batch jetstream.MessageBatch) (waiting []held, err error) {
 	messages := batch.Messages()
+	var fresh, doubtful []held
+	var trying *held // the turn is its, and it is counted
 	defer func() {
-		// Others need not wait for what this worker does not hand over any more.
-		for _, h := range waiting {
-			r.w.forget(h.d)
-			_ = h.m.Nak()
+		if trying != nil {
+			r.w.endTurn(trying.d)
+			waiting = append(waiting, *trying)
 		}
-		for messages != nil {
-			select {
-			case m, ok := <-messages:
-				if !ok {
-					return
-				}
-				_ = m.Nak()
-			default:
-				return
-			}
-		}
+		waiting = append(append(waiting, doubtful...), fresh...)
 	}()
 	// An event that waits here is kept from going to another worker.
 	touch := time.NewTicker(r.cfg.AckWait / 3)
 	defer touch.Stop()
-	for messages != nil || len(waiting) > 0 {
+	for messages != nil || trying != nil || len(fresh)+len(doubtful) > 0 {
 		var out chan<- chiru.IncomingEvent
 		var next *chiru.Dispatch
-		if len(waiting) > 0 {
-			out, next = r.inbound, waiting[0].d
+		var turn chan<- struct{}
+		switch {
+		case trying != nil:
+			out, next = r.inbound, trying.d
+		case len(fresh) > 0:
+			out, next = r.inbound, fresh[0].d
+		}
+		if trying == nil && len(doubtful) > 0 {
+			turn = r.w.turn()
 		}
 		select {
 		case m, ok := <-messages:
@@ -88,65 +114,90 @@ func (r *reading) handAll(ctx context.Context, batch jetstream.MessageBatch) (ag
 				messages = nil
 				continue
 			}
-			h, ok := r.examine(ctx, m)
-			if !ok {
-				again = true
+			h, again, ok := r.examine(ctx, m)
+			switch {
+			case !ok:
+				continue
+			case again:
+				doubtful = append(doubtful, h)
+			default:
+				fresh = append(fresh, h)
+			}
+			if r.cfg.Explicit {
+				r.w.wait(h)
+			}
+		case turn <- struct{}{}:
+			h := doubtful[0]
+			r.w.beginTurn(h.d)
+			doubtful = doubtful[1:]
+			if tries := r.tried(ctx, h); tries >= r.cfg.Deliveries {
+				r.bury(ctx, h.m, h.meta, tries, "not acknowledged")
+				r.w.forget(h.d)
+				r.w.endTurn(h.d)
 				continue
 			}
-			again = again || h.again
-			if r.cfg.Explicit {
-				r.w.wait(h.d, m)
-			}
-			waiting = append(waiting, h)
+			trying = &h
 		case out <- next:
-			h := waiting[0]
-			waiting = waiting[1:]
+			var h held
+			if trying != nil {
+				h, trying = *trying, nil
+				r.w.again.Add(1)
+			} else {
+				h, fresh = fresh[0], fresh[1:]
+			}
 			if err := r.handed(h); err != nil {
-				return again, err
+				return nil, err
 			}
 		case <-touch.C:
-			r.w.expire(r.cfg.AckWait)
-			for _, h := range waiting {
-				if err := h.m.InProgress(); err != nil {
-					return again, err
+			r.w.expire(time.Now())
+			for _, some := range [][]held{doubtful, fresh} {
+				for i := range some {
+					if err := some[i].touch(); err != nil {
+						return nil, err
+					}
+				}
+			}
+			if trying != nil {
+				if err := trying.touch(); err != nil {
+					return nil, err
 				}
 			}
 		case <-ctx.Done():
-			return again, context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
 	}
-	return again, batch.Error()
+	return nil, batch.Error()
 }
 
 // handed notes that inbound has taken an event.
 func (r *reading) handed(h held) error {
 	r.w.handed.Add(1)
-	if h.again {
-		r.w.again.Add(1)
+	if r.cfg.Explicit {
+		if time.Since(h.touched) > r.cfg.AckWait/20 {
+			if err := h.touch(); err != nil {
+				return err
+			}
+		}
+		r.w.taken(h.d, h.touched.Add(r.cfg.AckWait))
+		return nil
 	}
-	if !r.cfg.Explicit {
-		return h.m.Ack()
-	}
-	r.w.taken(h.d)
-	return nil
+	err := h.m.Ack()
+	r.w.endTurn(h.d)
+	return err
 }
 
-// examine tells events from what becomes a dead letter.
-func (r *reading) examine(ctx context.Context, m jetstream.Msg) (held, bool) {
+// examine makes an event of a message, and says whether it had been delivered before; what is none becomes a dead letter.
+func (r *reading) examine(ctx context.Context, m jetstream.Msg) (h held, again, ok bool) {
 	meta, err := m.Metadata()
 	if err != nil {
 		r.cfg.Logger.Error("message without a place in the stream", "subject", m.Subject(), "error", err)
-		return held{}, false
+		return held{}, false, false
 	}
 	d, err := readEvent(m.Subject(), m.Headers(), m.Data())
-	switch {
-	case err != nil:
+	if err != nil {
 		r.w.unreadable.Add(1)
-		r.bury(ctx, m, meta, "unreadable: "+err.Error())
-		return held{}, false
-	case meta.NumDelivered > uint64(r.cfg.Deliveries):
-		r.bury(ctx, m, meta, "not acknowledged")
-		return held{}, false
+		r.bury(ctx, m, meta, int(meta.NumDelivered)-1, "unreadable: "+err.Error())
+		return held{}, false, false
 	}
-	return held{m, d, meta.NumDelivered > 1}, true
+	return held{m, meta, d, time.Now()}, meta.NumDelivered > 1, true
 }

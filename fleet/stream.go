@@ -62,6 +62,9 @@ func (f *fleet) setUp(ctx context.Context) (err error) {
 	if _, err = f.ensure(ctx, f.deadConfig()); err != nil {
 		return err
 	}
+	if _, err = f.ensure(ctx, f.triesConfig()); err != nil {
+		return err
+	}
 	if _, err = f.ensure(ctx, f.bucketConfig()); err != nil {
 		return err
 	}

@@ -63,10 +63,22 @@ const (
 // ErrNotDelivered is what Ack returns for an event that waits for no acknowledgement here, or no more: after AckWait it goes to another worker.
 var ErrNotDelivered = errors.New("fleet: the event waits for no acknowledgement here")
 
+// EventID names an event, the same each time that it comes, and no other; it is empty for the few that Discord does not number. An effect that is
+// stored under it, where the same id is taken once, is applied once. Its form is that of the header Nats-Msg-Id.
+func EventID(d *chiru.Dispatch) string {
+	if d.Sequence == chiru.NoSequence {
+		return ""
+	}
+	return d.SessionID + ":" + strconv.FormatInt(d.Sequence, 10)
+}
+
 // Worker reads a fleet's events. The zero value is ready; Ack and Stats work from any goroutine.
 type Worker struct {
 	mu      sync.Mutex
 	waiting map[*chiru.Dispatch]unacknowledged
+	latest  map[uint64]*chiru.Dispatch // of those, by sequence of the stream
+	turns   chan struct{}              // full while an event has the turn
+	trying  *chiru.Dispatch            // that one
 
 	handed, again, dead, unreadable atomic.Int64
 }
@@ -85,8 +97,9 @@ func (w *Worker) Stats() WorkerStats {
 }
 
 type unacknowledged struct {
-	m     jetstream.Msg
-	since time.Time // zero while inbound has not taken it
+	m        jetstream.Msg
+	sequence uint64
+	until    time.Time // then it goes to another worker; zero while inbound has not taken it
 }
 
 // Subscribe is Worker.Run, for who needs no explicit acknowledgement.
@@ -140,32 +153,77 @@ func (w *Worker) Ack(d *chiru.Dispatch) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	u, ok := w.waiting[d]
-	if !ok {
+	if !ok || !u.until.IsZero() && time.Now().After(u.until) {
 		return ErrNotDelivered
 	}
 	if err := u.m.Ack(); err != nil {
 		return err // it may be tried again
 	}
-	delete(w.waiting, d)
+	w.drop(d)
 	return nil
 }
 
-// wait notes an event before inbound takes it: who receives it may acknowledge it at once.
-func (w *Worker) wait(d *chiru.Dispatch, m jetstream.Msg) {
+// drop needs mu.
+func (w *Worker) drop(d *chiru.Dispatch) {
+	if u, ok := w.waiting[d]; ok {
+		delete(w.waiting, d)
+		if w.latest[u.sequence] == d {
+			delete(w.latest, u.sequence)
+		}
+	}
+	w.leave(d)
+}
+
+// leave needs mu. Only the event that has the turn ends it.
+func (w *Worker) leave(d *chiru.Dispatch) {
+	if w.trying != nil && w.trying == d {
+		w.trying = nil
+		<-w.turns
+	}
+}
+
+// turn is where a turn is taken, which is then an event's: it is tried by itself, until it is acknowledged, or has gone to another worker.
+func (w *Worker) turn() chan<- struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.turns == nil {
+		w.turns = make(chan struct{}, 1)
+	}
+	return w.turns
+}
+
+func (w *Worker) beginTurn(d *chiru.Dispatch) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.trying = d
+}
+
+func (w *Worker) endTurn(d *chiru.Dispatch) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.leave(d)
+}
+
+// wait notes an event before inbound takes it: who receives it may acknowledge it at once. If it had come here before, that time is over.
+func (w *Worker) wait(h held) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.waiting == nil {
-		w.waiting = map[*chiru.Dispatch]unacknowledged{}
+		w.waiting, w.latest = map[*chiru.Dispatch]unacknowledged{}, map[uint64]*chiru.Dispatch{}
 	}
-	w.waiting[d] = unacknowledged{m: m}
+	sequence := h.meta.Sequence.Stream
+	if before := w.latest[sequence]; before != nil {
+		w.drop(before)
+	}
+	w.waiting[h.d], w.latest[sequence] = unacknowledged{m: h.m, sequence: sequence}, h.d
 }
 
 // taken notes that inbound has taken an event.
-func (w *Worker) taken(d *chiru.Dispatch) {
+func (w *Worker) taken(d *chiru.Dispatch, until time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if u, ok := w.waiting[d]; ok {
-		u.since = time.Now()
+		u.until = until
 		w.waiting[d] = u
 	}
 }
@@ -173,16 +231,16 @@ func (w *Worker) taken(d *chiru.Dispatch) {
 func (w *Worker) forget(d *chiru.Dispatch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.waiting, d)
+	w.drop(d)
 }
 
 // expire forgets the events that have gone to other workers by now.
-func (w *Worker) expire(after time.Duration) {
+func (w *Worker) expire(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for d, u := range w.waiting {
-		if !u.since.IsZero() && time.Since(u.since) > after {
-			delete(w.waiting, d)
+		if !u.until.IsZero() && now.After(u.until) {
+			w.drop(d)
 		}
 	}
 }
