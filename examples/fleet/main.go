@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/chiru-go/chiru"
@@ -62,7 +63,7 @@ func work(ctx context.Context, url, folder string) error {
 
 // effect is done once for each event, however often that comes: a database does it by a column that must be unique.
 func effect(folder string, d *chiru.Dispatch) error {
-	f, err := os.OpenFile(filepath.Join(folder, fleet.EventID(d)), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(filepath.Join(folder, strings.ReplaceAll(fleet.EventID(d), ":", "-")), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
