@@ -248,3 +248,39 @@ func TestNodeAnswersNobodyUnderAnEventsSubject(t *testing.T) {
 		t.Errorf("an answer is stored: %v (%d events before)", err, before)
 	}
 }
+
+func TestShardHasSixtyFourCommandsWaitAndTurnsOthersAwayAtOnce(t *testing.T) {
+	s, e := fleetOf(t, 1)
+	s.HostDown("", true)
+	for _, c := range s.Conns() {
+		c.Cut()
+	}
+	inbox := nats.NewInbox()
+	answers, err := e.Conn.SubscribeSync(inbox)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Until the break has reached the shard it takes commands; then one is in hand, and as many wait as may.
+	for n, busy := 0, 0; busy < 3; n++ {
+		if err := e.Conn.PublishMsg(&nats.Msg{
+			Subject: "chiru.bot.cmd.0", Reply: inbox, Data: []byte(`{"op":3,"d":{"since":null,"activities":[],"status":"idle","afk":false}}`),
+			Header: nats.Header{fleet.HeaderFormat: {"1"}, fleet.HeaderWait: {"600000"}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if n < 65 {
+			continue
+		}
+		m, err := answers.NextMsg(within)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch text := string(m.Data); text {
+		case `{"format":1}`: // before the break
+		case `{"format":1,"why":"busy","reason":"64 commands wait for the shard"}`:
+			busy++
+		default:
+			t.Fatalf("the answer is %s", text)
+		}
+	}
+}

@@ -522,3 +522,20 @@ func waitLane(t *testing.T, e *fleet.Embedded, durable string, lanes int) {
 		}
 	}
 }
+
+func TestPendingBoundsWhatIsOutUnacknowledged(t *testing.T) {
+	s, e := fleetOf(t, 1)
+	number(s, "T", 0, 10)
+	w := work(t, fleet.SubscribeConfig{Conn: e.Conn, Durable: "w", Types: []string{"T"}, Explicit: true, Pending: 3})
+	var out []*chiru.Dispatch
+	for range 3 {
+		out = append(out, w.next())
+	}
+	if info := consumer(t, e.Conn, "w"); info.NumAckPending != 3 || info.NumPending != 7 {
+		t.Errorf("%d events are out and %d wait, want 3 and 7", info.NumAckPending, info.NumPending)
+	}
+	w.ack(out[0])
+	if got := numberOf(t, w.next()).N; got != 3 {
+		t.Errorf("got event %d, want 3", got)
+	}
+}
