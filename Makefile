@@ -8,7 +8,7 @@ ifneq ($(shell command -v $(firstword $(shell go env CC)) 2>/dev/null),)
 RACE := -race
 endif
 
-.PHONY: check fmt vet staticcheck layering tidy test fleet fleet-kill fleet-stop sim sim-report interop fuzz bench bench-check bench-report mutants
+.PHONY: check fmt vet staticcheck layering tidy test fleet fleet-node fleet-kill fleet-stop sim sim-report interop fuzz bench bench-check bench-report mutants
 
 check: fmt vet staticcheck layering tidy test
 
@@ -44,10 +44,15 @@ SIM ?= 2m
 sim:
 	go test $(RACE) -count=1 -timeout 20m -run 'TestSeeds' ./simulation -v -budget $(SIM)
 
+# The worker in Node; needs Node 20 or later.
+fleet-node:
+	timeout 180 npm ci --prefix examples/fleet-node --no-audit --no-fund
+	go test $(RACE) -count=1 -timeout 5m -v -run '^TestWorkerInNode' ./fleet
+
 # Nodes and NATS servers that are killed, and what the stream has then: a slice, which prints its seeds. KILLS=100 is a full run.
 KILLS ?= 8
 fleet:
-	go test $(RACE) -count=1 -timeout 20m -v -run '^(TestKilled|TestShardsMove|TestNodesShare|TestFullDisk|TestWorkerReads)' ./fleet -kills $(KILLS)
+	go test $(RACE) -count=1 -timeout 20m -v -run '^(TestKilled|TestShardsMove|TestNodesShare|TestFullDisk|TestWorkerReads|TestEffects|TestEventThatKills|TestLanesKeep)' ./fleet -kills $(KILLS)
 
 # What simulation/REPORT.md says, anew.
 sim-report:

@@ -144,7 +144,7 @@ type constants struct {
 var folders = map[string]string{
 	"chiru": ".", "session": "internal/session", "websocket": "internal/websocket", "inflate": "internal/inflate", "envelope": "internal/envelope",
 	"sessions": "sessions", "cmd/chiru": "cmd/chiru", "gatewaytest": "gatewaytest",
-	"cluster": "cluster",
+	"cluster": "cluster", "fleet": "fleet",
 }
 
 func constantsOf(t *testing.T, name string) *constants {

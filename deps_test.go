@@ -47,6 +47,7 @@ var layers = map[string]layer{
 	},
 	"simulation":       {}, // tests only
 	"examples/cluster": {own: []string{".", "cluster", "sessions"}},
+	"examples/fleet":   {own: []string{".", "fleet"}},
 	"examples/minimal": {own: []string{"."}},
 	"mutants":          {},
 }

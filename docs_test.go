@@ -101,7 +101,7 @@ func TestDocsShowTheExampleThatCompiles(t *testing.T) {
 
 func TestDocsLinkOnlyToFilesThatExist(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^):#]+)(#[^)]*)?\)`)
-	for _, name := range []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/design.md", "docs/testing.md", "docs/cluster.md"} {
+	for _, name := range []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/design.md", "docs/testing.md", "docs/cluster.md", "docs/fleet.md", "docs/run.md"} {
 		for _, m := range link.FindAllStringSubmatch(read(t, name), -1) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(name), m[1])); err != nil {
 				t.Errorf("%s links to %s: %v", name, m[1], err)

@@ -153,6 +153,15 @@ func TestWorkerReadsAndAcknowledgesButPublishesNoEvent(t *testing.T) {
 
 	// It reads, and acknowledges what it has read.
 	events := make(chan chiru.IncomingEvent)
+	for late := time.Now().Add(within); ; {
+		err := fleet.Send(t.Context(), fleet.SendConfig{Conn: nc}, 0, &chiru.PresenceUpdate{})
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fleet.ErrNoOwner) || time.Now().After(late) {
+			t.Fatalf("it sends no command: %v", err)
+		}
+	}
 	ctx, stop := context.WithCancelCause(t.Context())
 	ended := make(chan error, 1)
 	go func() {
@@ -197,7 +206,7 @@ func TestWorkerReadsAndAcknowledgesButPublishesNoEvent(t *testing.T) {
 
 	// It publishes no event and destroys nothing.
 	for _, subject := range []string{
-		"chiru.bot.ev.0.MESSAGE_CREATE.-", "chiru.bot.claim.0", "$KV.CHIRU_bot.shard.0", "$KV.CHIRU_bot.plan",
+		"chiru.bot.ev.0.MESSAGE_CREATE.-", "chiru.bot.claim.0", "chiru.bot.rejected.0", "$JS.API.STREAM.PURGE.DEAD_CHIRU_bot", "$KV.CHIRU_bot.shard.0", "$KV.CHIRU_bot.plan",
 		"$JS.API.STREAM.PURGE.CHIRU_bot", "$JS.API.STREAM.DELETE.CHIRU_bot", "$JS.API.STREAM.UPDATE.CHIRU_bot", "$JS.API.STREAM.MSG.DELETE.CHIRU_bot",
 		"$JS.API.STREAM.MSG.GET.KV_CHIRU_bot", "$JS.API.CONSUMER.CREATE.KV_CHIRU_bot.x", "$JS.API.STREAM.CREATE.OTHER",
 	} {

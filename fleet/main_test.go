@@ -15,6 +15,10 @@ func TestMain(m *testing.M) {
 		nodeProcess(text)
 		return
 	}
+	if text := os.Getenv(workerEnv); text != "" {
+		workerProcess(text)
+		return
+	}
 	code := m.Run()
 	if code == 0 {
 		if left := leftOver(); left != "" {

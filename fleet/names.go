@@ -25,6 +25,17 @@ const (
 	HeaderEpoch    = "Chiru-Epoch"    // of the claim under which it was stored
 )
 
+// The headers of a dead letter, beside those that the event had.
+const (
+	HeaderDead           = "Chiru-Dead"            // why
+	HeaderDeadSubject    = "Chiru-Dead-Subject"    // the event's own
+	HeaderDeadSequence   = "Chiru-Dead-Sequence"   // of the event in the fleet's stream
+	HeaderDeadDeliveries = "Chiru-Dead-Deliveries" // how often it had been delivered
+)
+
+// HeaderWait is how long, in milliseconds, a command may wait for its shard.
+const HeaderWait = "Chiru-Wait"
+
 // Partitions is how many parts the guilds are divided into, so that a worker may have all events of a guild.
 const Partitions = 64
 
@@ -37,6 +48,8 @@ type names struct{ fleet string }
 func (n names) stream() string    { return "CHIRU_" + n.fleet }
 func (n names) bucket() string    { return "CHIRU_" + n.fleet }
 func (n names) kvStream() string  { return "KV_" + n.bucket() }
+func (n names) dead() string      { return "DEAD_" + n.stream() }
+func (n names) tries() string     { return "TRIES_" + n.stream() }
 func (n names) kvSubject() string { return "$KV." + n.bucket() }
 
 // subjects are all that the stream stores.
@@ -56,6 +69,22 @@ func (n names) events(shard int) string { return n.prefix("ev") + strconv.Itoa(s
 func (n names) anyShard(eventType, partition string) string {
 	return n.prefix("ev") + "*." + eventType + "." + partition
 }
+
+// deadLetter is the subject of one; whose is the durable that it was delivered to.
+func (n names) deadLetter(whose, eventType string) string {
+	return n.prefix("dead") + whose + "." + token(eventType)
+}
+
+// try is the counter of an event that comes again.
+func (n names) try(whose string, sequence uint64) string {
+	return n.prefix("tries") + whose + "." + strconv.FormatUint(sequence, 10)
+}
+
+// command is where the owner of a shard takes commands, rejected where it tells of those that Discord did not take later, and shards
+// where any node says how many there are.
+func (n names) command(shard int) string  { return n.prefix("cmd") + strconv.Itoa(shard) }
+func (n names) rejected(shard int) string { return n.prefix("rejected") + strconv.Itoa(shard) }
+func (n names) shards() string            { return "chiru." + n.fleet + ".shards" }
 
 func (n names) claim(shard int) string { return n.prefix("claim") + strconv.Itoa(shard) }
 

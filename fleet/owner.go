@@ -31,6 +31,7 @@ type owner struct {
 func (o *owner) own(ctx context.Context) {
 	log := o.f.log.With("shard", o.shard)
 	defer o.f.gate.line.abandon(o.shard)
+	defer o.f.takeCommands(ctx, o.shard)()
 	pause := retryFirst
 	for ctx.Err() == nil {
 		began := time.Now()

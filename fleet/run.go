@@ -135,6 +135,11 @@ func (f *fleet) live(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = answering.Unsubscribe() }()
+	telling, err := f.answerShards()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = telling.Unsubscribe() }()
 	f.log.Info("node starts", "fleet", f.cfg.Name, "node", f.node, "shards", shards)
 
 	// The cluster ends after the shards have been given up, unless Discord ends it.

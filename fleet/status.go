@@ -62,6 +62,7 @@ type ShardStatus struct {
 	// Boundaries is how often a session could not be resumed: the events between the two may be lost.
 	Boundaries int64  `json:"session_boundaries"`
 	Cut        int64  `json:"cut_bodies"`
+	Rejected   int64  `json:"rejected_commands"` // that Discord closed the connection for
 	Trouble    string `json:"trouble"`
 }
 
@@ -115,7 +116,7 @@ func (f *fleet) status() NodeStatus {
 		}
 		c := &f.counts[id]
 		one.StoredEvents, one.InFlight, one.Resumed, one.Cut = c.stored.Load(), c.flying.Load(), c.failures.Load(), c.cut.Load()
-		one.Boundaries = c.boundaries.Load()
+		one.Boundaries, one.Rejected = c.boundaries.Load(), c.rejected.Load()
 		if last := c.last.Load(); last != 0 {
 			one.LastStored = time.UnixMilli(last)
 		}
@@ -164,13 +165,7 @@ func join(known, more string) string {
 // answerStatus lets whoever asks know how the node does.
 func (f *fleet) answerStatus() (*nats.Subscription, error) {
 	return f.nc.Subscribe(f.names.status(), func(m *nats.Msg) {
-		text, err := json.Marshal(f.status())
-		if err == nil {
-			err = m.Respond(text)
-		}
-		if err != nil {
-			f.log.Warn("status not told", "error", err)
-		}
+		f.reply(m, f.status())
 	})
 }
 

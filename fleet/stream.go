@@ -13,6 +13,8 @@ import (
 )
 
 const (
+	// What a NATS server must take: nats-server's own default, 1 MiB, is less than some GUILD_CREATE. It warns of more than 8 MiB.
+	leastPayload = 8 << 20
 	// An event that is stored again within it is known to be a repetition. The batches leave none; it is the second line of defence.
 	duplicatesWindow = 2 * time.Minute
 	// How long the bucket remembers that a key has ended.
@@ -56,7 +58,17 @@ func orCause(ctx context.Context, err error) error {
 }
 
 func (f *fleet) setUp(ctx context.Context) (err error) {
+	if most := f.nc.MaxPayload(); most > 0 && most < leastPayload {
+		return &SetupError{"nats", fmt.Sprintf("its max_payload is %d bytes, and events of large guilds have more", most),
+			"set max_payload: 8MB, or more, on every nats-server; with 64MB no event is too large"}
+	}
 	if f.stream, err = f.ensure(ctx, f.streamConfig()); err != nil {
+		return err
+	}
+	if _, err = f.ensure(ctx, f.deadConfig()); err != nil {
+		return err
+	}
+	if _, err = f.ensure(ctx, f.triesConfig()); err != nil {
 		return err
 	}
 	if _, err = f.ensure(ctx, f.bucketConfig()); err != nil {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -35,29 +37,69 @@ type SubscribeConfig struct {
 	// Explicit leaves the acknowledgement of each event to Worker.Ack; by default an event is acknowledged when inbound has taken it. Only with
 	// Durable.
 	Explicit bool
-	// AckWait is after how long an event that is not acknowledged goes to another worker; default 30 s.
+	// Lanes, if set, keeps the order of each guild's events among the workers of a Durable: the guilds are divided over so many lanes, up to
+	// Partitions, and of a lane one event at a time is out, until it is acknowledged. Only with Explicit; all workers of the Durable must be
+	// given the same number. Events of no guild have the first lane.
+	Lanes int
+	// AckWait is after how long an event that is not acknowledged goes to another worker; default 30 s. It begins when inbound takes the event.
 	AckWait time.Duration
-	// Pending bounds the events that are not acknowledged, of all workers of a Durable together; default 1000.
+	// Deliveries is how often an event is handed over that nobody acknowledges; then it becomes a dead letter. Default 5.
+	Deliveries int
+	// Pending bounds the events that are not acknowledged, of all workers of a Durable together; default 1000. With Lanes it is their number.
 	Pending int
 	// Logger gets what goes wrong; default none.
 	Logger *slog.Logger
 }
 
 const (
-	defaultAckWait = 30 * time.Second
-	defaultPending = 1000
-	// What a worker fetches ahead.
+	defaultAckWait    = 30 * time.Second
+	defaultPending    = 1000
+	defaultDeliveries = 5
+	// What a worker fetches ahead; one larger event passes alone.
 	fetchMost  = 256
 	fetchBytes = 8 << 20
 )
 
-// ErrNotDelivered is what Ack returns for an event that waits for no acknowledgement.
+// ErrNotDelivered is what Ack returns for an event that waits for no acknowledgement here, or no more: after AckWait it goes to another worker.
 var ErrNotDelivered = errors.New("fleet: the event waits for no acknowledgement here")
 
-// Worker reads a fleet's events. The zero value is ready.
+// EventID names an event, the same each time that it comes, and no other; it is empty for the few that Discord does not number. An effect that is
+// stored under it, where the same id is taken once, is applied once. Its form is that of the header Nats-Msg-Id.
+func EventID(d *chiru.Dispatch) string {
+	if d.Sequence == chiru.NoSequence {
+		return ""
+	}
+	return d.SessionID + ":" + strconv.FormatInt(d.Sequence, 10)
+}
+
+// Worker reads a fleet's events. The zero value is ready; Ack and Stats work from any goroutine.
 type Worker struct {
 	mu      sync.Mutex
-	waiting map[*chiru.Dispatch]jetstream.Msg
+	waiting map[*chiru.Dispatch]unacknowledged
+	latest  map[uint64]*chiru.Dispatch // of those, by sequence of the stream
+	turns   chan struct{}              // full while an event has the turn
+	trying  *chiru.Dispatch            // that one
+
+	handed, again, dead, unreadable atomic.Int64
+}
+
+// WorkerStats counts what a Worker has done.
+type WorkerStats struct {
+	Handed     int64 // events that inbound has taken
+	Again      int64 // of those, such as had been delivered before, to this worker or another
+	Dead       int64 // dead letters, unreadable messages included
+	Unreadable int64 // messages that are no events of this format
+}
+
+// Stats may be taken at any time.
+func (w *Worker) Stats() WorkerStats {
+	return WorkerStats{w.handed.Load(), w.again.Load(), w.dead.Load(), w.unreadable.Load()}
+}
+
+type unacknowledged struct {
+	m        jetstream.Msg
+	sequence uint64
+	until    time.Time // then it goes to another worker; zero while inbound has not taken it
 }
 
 // Subscribe is Worker.Run, for who needs no explicit acknowledgement.
@@ -105,26 +147,102 @@ func (w *Worker) Run(ctx context.Context, cfg SubscribeConfig, inbound chan<- ch
 	}
 }
 
-// Ack acknowledges an event that Run has handed over, with SubscribeConfig.Explicit. Until then it counts for Pending, and after AckWait
-// it goes to another worker.
+// Ack acknowledges an event that Run has handed over, with SubscribeConfig.Explicit. It does not wait for the server: an acknowledgement that
+// is lost on the way lets the event come again.
 func (w *Worker) Ack(d *chiru.Dispatch) error {
 	w.mu.Lock()
-	m := w.waiting[d]
-	delete(w.waiting, d)
-	w.mu.Unlock()
-	if m == nil {
+	defer w.mu.Unlock()
+	u, ok := w.waiting[d]
+	if !ok || !u.until.IsZero() && time.Now().After(u.until) {
 		return ErrNotDelivered
 	}
-	return m.Ack()
+	if err := u.m.Ack(); err != nil {
+		return err // it may be tried again
+	}
+	w.drop(d)
+	return nil
 }
 
-func (w *Worker) wait(d *chiru.Dispatch, m jetstream.Msg) {
+// drop needs mu.
+func (w *Worker) drop(d *chiru.Dispatch) {
+	if u, ok := w.waiting[d]; ok {
+		delete(w.waiting, d)
+		if w.latest[u.sequence] == d {
+			delete(w.latest, u.sequence)
+		}
+	}
+	w.leave(d)
+}
+
+// leave needs mu. Only the event that has the turn ends it.
+func (w *Worker) leave(d *chiru.Dispatch) {
+	if w.trying != nil && w.trying == d {
+		w.trying = nil
+		<-w.turns
+	}
+}
+
+// turn is where a turn is taken, which is then an event's: it is tried by itself, until it is acknowledged, or has gone to another worker.
+func (w *Worker) turn() chan<- struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.turns == nil {
+		w.turns = make(chan struct{}, 1)
+	}
+	return w.turns
+}
+
+func (w *Worker) beginTurn(d *chiru.Dispatch) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.trying = d
+}
+
+func (w *Worker) endTurn(d *chiru.Dispatch) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.leave(d)
+}
+
+// wait notes an event before inbound takes it: who receives it may acknowledge it at once. If it had come here before, that time is over.
+func (w *Worker) wait(h held) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.waiting == nil {
-		w.waiting = map[*chiru.Dispatch]jetstream.Msg{}
+		w.waiting, w.latest = map[*chiru.Dispatch]unacknowledged{}, map[uint64]*chiru.Dispatch{}
 	}
-	w.waiting[d] = m
+	sequence := h.meta.Sequence.Stream
+	if before := w.latest[sequence]; before != nil {
+		w.drop(before)
+	}
+	w.waiting[h.d], w.latest[sequence] = unacknowledged{m: h.m, sequence: sequence}, h.d
+}
+
+// taken notes that inbound has taken an event.
+func (w *Worker) taken(d *chiru.Dispatch, until time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if u, ok := w.waiting[d]; ok {
+		u.until = until
+		w.waiting[d] = u
+	}
+}
+
+func (w *Worker) forget(d *chiru.Dispatch) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drop(d)
+}
+
+// expire forgets the events that have gone to other workers by now.
+func (w *Worker) expire(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for d, u := range w.waiting {
+		if !u.until.IsZero() && now.After(u.until) {
+			w.drop(d)
+		}
+	}
 }
 
 // reading is one Run.
@@ -134,16 +252,64 @@ type reading struct {
 	js      jetstream.JetStream
 	names   names
 	inbound chan<- chiru.IncomingEvent
-	after   uint64 // the stream's sequence of the last event handed over, without a Durable
+	after   uint64 // the stream's sequence of the last message seen, without a Durable
 }
 
 // once reads until something fails.
 func (r *reading) once(ctx context.Context) error {
-	consumer, err := r.consumer(ctx)
+	stream, err := r.stream(ctx)
 	if err != nil {
 		return err
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(fetchMost, fetchBytes))
+	if r.cfg.Durable == "" {
+		return r.log(ctx, stream)
+	}
+	if err := r.other(ctx, stream); err != nil {
+		return err
+	}
+	if r.cfg.Lanes > 0 {
+		return r.lanes(ctx, stream)
+	}
+	c, err := r.durable(ctx, stream, r.cfg.Durable, r.filters(r.cfg.Partitions), r.cfg.Pending)
+	if err != nil {
+		return err
+	}
+	return r.pull(ctx, c)
+}
+
+// stream is the fleet's. One of a newer format is refused as a whole: its events are no dead letters.
+func (r *reading) stream(ctx context.Context) (jetstream.Stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, claimWait)
+	defer cancel()
+	what := "stream " + r.names.stream()
+	stream, err := r.js.Stream(ctx, r.names.stream())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	format, known := stream.CachedInfo().Config.Metadata[metaFormat]
+	switch {
+	case !known:
+		return nil, &SetupError{what, "it is not chiru's", "name the fleet that chiru run has, by its --name"}
+	case format != strconv.Itoa(Format):
+		return nil, &SetupError{what, fmt.Sprintf("it has format %s; this chiru knows %d", format, Format), "use the chiru that made it, or a newer one"}
+	}
+	return stream, nil
+}
+
+// log reads as from a log: nothing is acknowledged, and the server remembers nothing.
+func (r *reading) log(ctx context.Context, stream jetstream.Stream) error {
+	policy, from := r.beginning()
+	ordered := jetstream.OrderedConsumerConfig{FilterSubjects: r.filters(r.cfg.Partitions), DeliverPolicy: policy, OptStartTime: from}
+	if r.after > 0 {
+		ordered.DeliverPolicy, ordered.OptStartTime, ordered.OptStartSeq = jetstream.DeliverByStartSequencePolicy, nil, r.after+1
+	}
+	making, cancel := context.WithTimeout(ctx, claimWait)
+	consumer, err := stream.OrderedConsumer(making, ordered)
+	cancel()
+	if err != nil {
+		return err
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(fetchMost, r.fetchBytes()))
 	if err != nil {
 		return err
 	}
@@ -153,50 +319,72 @@ func (r *reading) once(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := r.hand(ctx, m); err != nil {
+		meta, err := m.Metadata()
+		if err != nil {
 			return err
+		}
+		d, err := readEvent(m.Subject(), m.Headers(), m.Data())
+		if err != nil {
+			r.w.unreadable.Add(1)
+			r.cfg.Logger.Error("message passed over: it is no event", "subject", m.Subject(), "stream_sequence", meta.Sequence.Stream, "error", err)
+			r.after = meta.Sequence.Stream
+			continue
+		}
+		select {
+		case r.inbound <- d:
+			r.w.handed.Add(1)
+			r.after = meta.Sequence.Stream
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 }
 
-func (r *reading) consumer(ctx context.Context) (jetstream.Consumer, error) {
-	ctx, cancel := context.WithTimeout(ctx, claimWait)
-	defer cancel()
-	stream, err := r.js.Stream(ctx, r.names.stream())
-	if err != nil {
-		return nil, fmt.Errorf("stream %s: %w", r.names.stream(), err)
-	}
-	policy, from := jetstream.DeliverAllPolicy, (*time.Time)(nil)
+// fetchBytes has room for the largest message: the server never sends one that is larger than what is asked for.
+func (r *reading) fetchBytes() int { return max(fetchBytes, int(r.cfg.Conn.MaxPayload())+headerRoom) }
+
+// beginning is where a new consumer begins.
+func (r *reading) beginning() (jetstream.DeliverPolicy, *time.Time) {
 	switch {
 	case r.cfg.FromNow:
-		policy = jetstream.DeliverNewPolicy
+		return jetstream.DeliverNewPolicy, nil
 	case !r.cfg.From.IsZero():
-		policy, from = jetstream.DeliverByStartTimePolicy, &r.cfg.From
+		return jetstream.DeliverByStartTimePolicy, &r.cfg.From
 	}
-	if r.cfg.Durable == "" {
-		ordered := jetstream.OrderedConsumerConfig{FilterSubjects: r.filters(), DeliverPolicy: policy, OptStartTime: from}
-		if r.after > 0 {
-			ordered.DeliverPolicy, ordered.OptStartTime, ordered.OptStartSeq = jetstream.DeliverByStartSequencePolicy, nil, r.after+1
-		}
-		return stream.OrderedConsumer(ctx, ordered)
-	}
-	if there, err := stream.Consumer(ctx, r.cfg.Durable); err == nil { // where it began stays as it is
+	return jetstream.DeliverAllPolicy, nil
+}
+
+// durable is the consumer of that name, made if it is not there; where one that is there began stays as it is.
+func (r *reading) durable(ctx context.Context, stream jetstream.Stream, name string, filters []string, pending int) (jetstream.Consumer, error) {
+	ctx, cancel := context.WithTimeout(ctx, claimWait)
+	defer cancel()
+	policy, from := r.beginning()
+	if there, err := stream.Consumer(ctx, name); err == nil {
 		have := there.CachedInfo().Config
+		if err := r.agrees(name, have); err != nil {
+			return nil, err
+		}
 		policy, from = have.DeliverPolicy, have.OptStartTime
 	}
 	return stream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
-		Durable: r.cfg.Durable, FilterSubjects: r.filters(), DeliverPolicy: policy, OptStartTime: from,
-		AckPolicy: jetstream.AckExplicitPolicy, AckWait: r.cfg.AckWait, MaxAckPending: r.cfg.Pending,
-		Metadata: map[string]string{metaFormat: strconv.Itoa(Format)},
+		Durable: name, FilterSubjects: filters, DeliverPolicy: policy, OptStartTime: from,
+		// The count of deliveries is the worker's to judge: the server would leave the event out without a word.
+		AckPolicy: jetstream.AckExplicitPolicy, AckWait: r.cfg.AckWait, MaxAckPending: pending, MaxDeliver: -1,
+		Metadata: map[string]string{metaFormat: strconv.Itoa(Format), metaLanes: strconv.Itoa(r.cfg.Lanes)},
 	})
 }
 
 // filters are the subjects of the events that are wanted.
-func (r *reading) filters() []string {
-	types, parts := r.cfg.Types, make([]string, 0, len(r.cfg.Partitions))
-	for _, part := range r.cfg.Partitions {
-		parts = append(parts, strconv.Itoa(part))
+func (r *reading) filters(partitions []int) []string {
+	parts := make([]string, 0, len(partitions)+1)
+	for _, part := range partitions {
+		if part == ofNoGuild {
+			parts = append(parts, noPartition)
+		} else {
+			parts = append(parts, strconv.Itoa(part))
+		}
 	}
+	types := r.cfg.Types
 	if len(types) == 0 {
 		types = []string{"*"}
 	}
@@ -212,33 +400,6 @@ func (r *reading) filters() []string {
 	return filters
 }
 
-// hand gives one event to inbound.
-func (r *reading) hand(ctx context.Context, m jetstream.Msg) error {
-	d, err := readEvent(m.Subject(), m.Headers(), m.Data())
-	if err != nil {
-		return &SetupError{"stream " + r.names.stream(), err.Error(), "use the chiru that stored it, or a newer one"}
-	}
-	if r.cfg.Explicit {
-		r.w.wait(d, m)
-	}
-	select {
-	case r.inbound <- d:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	switch {
-	case r.cfg.Durable == "":
-		meta, err := m.Metadata()
-		if err != nil {
-			return err
-		}
-		r.after = meta.Sequence.Stream
-	case !r.cfg.Explicit:
-		return m.Ack()
-	}
-	return nil
-}
-
 func (c SubscribeConfig) settled() (SubscribeConfig, error) {
 	bad := func(field, format string, args ...any) (SubscribeConfig, error) {
 		return c, &chiru.ConfigError{Field: field, Reason: fmt.Sprintf(format, args...)}
@@ -246,6 +407,7 @@ func (c SubscribeConfig) settled() (SubscribeConfig, error) {
 	c.Name = or(c.Name, defaultName)
 	c.AckWait = or(c.AckWait, defaultAckWait)
 	c.Pending = or(c.Pending, defaultPending)
+	c.Deliveries = or(c.Deliveries, defaultDeliveries)
 	switch {
 	case c.Conn == nil:
 		return bad("Conn", "is nil; Connect makes one")
@@ -255,6 +417,12 @@ func (c SubscribeConfig) settled() (SubscribeConfig, error) {
 		return bad("Durable", "%v", checkName(c.Durable))
 	case c.Explicit && c.Durable == "":
 		return bad("Explicit", "needs a Durable: without one nothing is acknowledged")
+	case c.Lanes < 0 || c.Lanes > Partitions:
+		return bad("Lanes", "is %d; it must be 1 to %d, or 0 for none", c.Lanes, Partitions)
+	case c.Lanes > 0 && !c.Explicit:
+		return bad("Lanes", "needs Explicit: an event acknowledged when it is handed over may be worked on still when the next one is elsewhere")
+	case c.Deliveries < 1:
+		return bad("Deliveries", "is %d; it must be 1 or more", c.Deliveries)
 	case c.FromNow && !c.From.IsZero():
 		return bad("FromNow", "and From do not go together")
 	case c.AckWait < time.Second:
@@ -262,6 +430,9 @@ func (c SubscribeConfig) settled() (SubscribeConfig, error) {
 	case c.Pending < 1:
 		return bad("Pending", "is %d", c.Pending)
 	}
+	// The same one twice would be a filter that overlaps itself.
+	c.Types = slices.Compact(slices.Sorted(slices.Values(c.Types)))
+	c.Partitions = slices.Compact(slices.Sorted(slices.Values(c.Partitions)))
 	for _, t := range c.Types {
 		if t != token(t) || t == "" {
 			return bad("Types", "has %q, which is no name of an event", t)

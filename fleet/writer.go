@@ -73,6 +73,7 @@ type flying struct {
 type counts struct {
 	stored, bytes, cut, failures atomic.Int64
 	boundaries                   atomic.Int64 // sessions that followed one that could not be resumed
+	rejected                     atomic.Int64 // commands, by Discord
 	last                         atomic.Int64 // when something was stored, Unix milliseconds
 	flying                       atomic.Int64
 	oldest                       atomic.Int64 // when the oldest event on its way was sent, Unix milliseconds; 0 if none is
@@ -136,6 +137,8 @@ func (w *writer) run(ctx context.Context) (err error) {
 				err = w.end()
 			} else if d, isDispatch := event.(*chiru.Dispatch); isDispatch {
 				err = w.store(d)
+			} else if e, isRejected := event.(*chiru.CommandRejected); isRejected {
+				w.rejected(e)
 			}
 		case m := <-w.answers:
 			err = w.answered(m)

@@ -26,13 +26,14 @@ func variable(flag string) string {
 }
 
 // fromEnvironment are the commands whose flags have variables.
-var fromEnvironment = []string{"run", "status", "tail"}
+var fromEnvironment = []string{"run", "status", "tail", "send"}
 
-// variables are a command's flags by variable. tail has them for what it does with a fleet.
+// variables are a command's flags by variable. tail has them for what it does with a fleet, and send for where that is.
 func variables(cmd *cobra.Command) map[string]*pflag.Flag {
 	flags := map[string]*pflag.Flag{}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if f.Name != "help" && (cmd.Name() != "tail" || !slices.Contains(ofShard, f.Name)) {
+		none := cmd.Name() == "tail" && slices.Contains(ofShard, f.Name) || cmd.Name() == "send" && slices.Contains(ofCommand, f.Name)
+		if f.Name != "help" && !none {
 			flags[variable(f.Name)] = f
 		}
 	})

@@ -57,7 +57,8 @@ func (p *program) root() *cobra.Command {
 
 chiru tail prints the events of one shard, or of all, as they come; without a token it shows a simulation.
 chiru sim serves that simulation to any bot library.
-chiru run is a node of a fleet: it stores every event for workers to read; chiru status shows how it does.`,
+chiru run is a node of a fleet: it stores every event for workers to read; chiru status shows how it does, and chiru send
+sends a command by it.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
@@ -83,7 +84,7 @@ chiru run is a node of a fleet: it stores every event for workers to read; chiru
 	root.SetHelpCommand(helpCommand(root))
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SuggestionsMinimumDistance = 2
-	root.AddCommand(p.tailCommand(), p.simCommand(), p.runCommand(), p.statusCommand(), p.versionCommand())
+	root.AddCommand(p.tailCommand(), p.simCommand(), p.runCommand(), p.statusCommand(), p.sendCommand(), p.versionCommand())
 	return root
 }
 
