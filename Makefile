@@ -8,7 +8,7 @@ ifneq ($(shell command -v $(firstword $(shell go env CC)) 2>/dev/null),)
 RACE := -race
 endif
 
-.PHONY: check fmt vet staticcheck layering tidy test fleet fleet-node fleet-kill fleet-stop sim sim-report interop fuzz bench bench-check bench-report mutants
+.PHONY: check fmt vet staticcheck layering tidy test fleet fleet-node fleet-kill fleet-stop fleet-move fleet-identify sim sim-report interop fuzz bench bench-check bench-report mutants
 
 check: fmt vet staticcheck layering tidy test
 
@@ -52,7 +52,7 @@ fleet-node:
 # Nodes and NATS servers that are killed, and what the stream has then: a slice, which prints its seeds. KILLS=100 is a full run.
 KILLS ?= 8
 fleet:
-	go test $(RACE) -count=1 -timeout 20m -v -run '^(TestKilled|TestShardsMove|TestNodesShare|TestFullDisk|TestWorkerReads|TestEffects|TestEventThatKills|TestLanesKeep)' ./fleet -kills $(KILLS)
+	go test $(RACE) -count=1 -timeout 20m -v -run '^(TestKilled|TestShardsMove|TestNodesShare|TestProcessesThatRace|TestNodesSpend|TestStoppedNode|TestFullDisk|TestWorkerReads|TestEffects|TestEventThatKills|TestLanesKeep)' ./fleet -kills $(KILLS)
 
 # What simulation/REPORT.md says, anew.
 sim-report:
@@ -64,6 +64,12 @@ fleet-kill:
 
 fleet-stop:
 	go test -count=1 -timeout 30m -run '^TestFrozenOwner' ./fleet -v -freezes 30 -report REPORT.md $(ARGS)
+
+fleet-move:
+	go test -count=1 -timeout 30m -run '^TestShardsMove' ./fleet -v -moved-shards 48 -moved-rate 2000 -report REPORT.md $(ARGS)
+
+fleet-identify:
+	go test -count=1 -timeout 30m -run '^TestProcessesThatRace' ./fleet -v -identifies 40 -report REPORT.md $(ARGS)
 
 # Each target for FUZZTIME; a find is kept in testdata/fuzz and fails the tests from then on.
 fuzz:

@@ -37,7 +37,7 @@ func figures(t *testing.T, format string, args ...any) {
 	if *report == "" || t.Failed() {
 		return
 	}
-	const head = "# What the fleet has shown\n\nEach section is written by its test, under `make fleet-kill` or `make fleet-stop`.\n"
+	const head = "# What the fleet has shown\n\nEach section is written by its test, under one of the `make fleet-...` targets.\n"
 	old, err := os.ReadFile(*report)
 	if err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)
