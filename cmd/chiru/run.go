@@ -150,7 +150,7 @@ func (p *program) runNode(ctx context.Context, fail context.CancelCauseFunc, r *
 	if err != nil {
 		return err
 	}
-	embedded, err := fleet.Embed(ctx, fleet.EmbeddedConfig{Folder: folder, Listen: r.listen, Users: r.users, HTTP: http, Logger: cfg.Logger})
+	embedded, err := fleet.Embed(ctx, fleet.EmbeddedConfig{Folder: folder, Name: cfg.Name, Listen: r.listen, Users: r.users, HTTP: http, Logger: cfg.Logger})
 	if err != nil {
 		return err
 	}
