@@ -1,11 +1,14 @@
 package fleet
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -257,4 +260,98 @@ func TestQuietShardsEventIsStoredWithinASecond(t *testing.T) {
 		t.Error(err)
 	}
 	f.holds(t, ids("a", 1, 2)...)
+}
+
+// strange stores a message that is no node's.
+func (f *fleet) strange(t *testing.T, subject string, headers ...string) {
+	t.Helper()
+	m := &nats.Msg{Subject: subject, Data: []byte(`{"type":"io.nats.jetstream.api.v1.stream_info_response"}`), Header: nats.Header{}}
+	for i := 0; i < len(headers); i += 2 {
+		m.Header.Set(headers[i], headers[i+1])
+	}
+	if _, err := f.js.PublishMsg(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMessagesThatNoNodeHasStoredDoNotHoldUpAShard(t *testing.T) {
+	f := bench(t)
+	var log bytes.Buffer
+	f.log = slog.New(slog.NewTextHandler(&log, nil))
+	event, claim := f.names.event(0, "MESSAGE_CREATE", "5"), f.names.claim(0)
+	behind := func(n int) {
+		for i := range n {
+			f.strange(t, f.names.event(1, "T", "-")) // of another shard
+			switch f.strange(t, event); i % 4 {
+			case 1:
+				f.strange(t, event, HeaderFormat, "1", HeaderSession, "a", HeaderSequence, "7")
+			case 2:
+				f.strange(t, event, HeaderFormat, "1", HeaderSession, "a", HeaderFrame, f.frame, HeaderSequence, "many")
+			case 3:
+				f.strange(t, claim)
+			}
+		}
+	}
+	behind(5)
+	first, err := f.claimShard(t.Context(), 0, always)
+	if err != nil || first.at != (position{}) {
+		t.Fatalf("with strange messages only: got %+v, %v", first.at, err)
+	}
+	var want int64
+	for _, n := range []int{1, 4, 30} {
+		s := f.begin(t)
+		if at := s.claim.at; want > 0 && at != (position{"a", want, ""}) {
+			t.Errorf("it goes on from %+v, want a:%d", at, want)
+		}
+		s.take("a", want+1, want+3)
+		want += 3
+		if err := s.end(t); err != nil {
+			t.Fatal(err)
+		}
+		behind(n)
+	}
+	// Nothing is newer than the claim but what is strange.
+	for range 2 {
+		c, err := f.claimShard(t.Context(), 0, always)
+		if err != nil || c.at != (position{"a", want, ""}) {
+			t.Errorf("it goes on from %+v, want a:%d: %v", c.at, want, err)
+		}
+		behind(3)
+	}
+	if text := log.String(); !strings.Contains(text, "no node has stored it") || !strings.Contains(text, event) {
+		t.Errorf("the log says %s", text)
+	}
+}
+
+func TestEventOfANewerChiruIsNotPassedOver(t *testing.T) {
+	f := bench(t)
+	s := f.begin(t)
+	s.take("a", 1, 3)
+	if err := s.end(t); err != nil {
+		t.Fatal(err)
+	}
+	f.strange(t, f.names.event(0, "T", "-"), HeaderFormat, "2")
+	if _, err := f.claimShard(t.Context(), 0, always); err == nil || !strings.Contains(err.Error(), `format "2", want 1`) {
+		t.Errorf("got %v, want a refusal", err)
+	}
+}
+
+// The owner's epoch is that of its own claim, not of what somebody else has stored under a claim's subject.
+func TestOwnersBatchEndsThoughAStrangeClaimIsBehindItsOwn(t *testing.T) {
+	f := bench(t)
+	old := f.begin(t)
+	old.take("a", 1, 3)
+	f.reaches(t, "a:3")
+	f.strange(t, f.names.claim(0))
+	next := f.begin(t)
+	next.take("a", 4, 5)
+	next.stored(t, "a", 5)
+	old.take("a", 4, 9)
+	if err := old.over(t); err == nil {
+		t.Error("the old owner's writer has not failed")
+	}
+	if err := next.end(t); err != nil {
+		t.Error(err)
+	}
+	f.holds(t, ids("a", 1, 5)...)
 }

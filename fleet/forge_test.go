@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -114,6 +117,12 @@ func leasesOf(t *testing.T, nc *nats.Conn, name string) string {
 // What a worker may ask for is answered wherever it says: that must be nowhere that stores it, or acts on it.
 func TestWorkerHasNoAnswerStoredAsAnEvent(t *testing.T) {
 	_, e, nc := fleetWithWorker(t, "bot", gatewaytest.Config{Guilds: 30, Members: 2})
+	forge(t, e.Conn, nc)
+}
+
+// forge has a worker try what it can. own is a connection of the nodes' account.
+func forge(t *testing.T, own, nc *nats.Conn) {
+	t.Helper()
 	create := func(config string) *nats.Msg {
 		m, err := nc.Request("$JS.API.CONSUMER.CREATE.CHIRU_bot.w", []byte(`{"stream_name":"CHIRU_bot","config":`+config+`}`), within)
 		if err != nil {
@@ -168,23 +177,23 @@ func TestWorkerHasNoAnswerStoredAsAnEvent(t *testing.T) {
 	}
 	untouched := func(what string, check func()) {
 		t.Helper()
-		stream, bucket := contents(t, e.Conn, "bot"), leasesOf(t, e.Conn, "bot")
-		told, err := e.Conn.SubscribeSync("chiru.bot.rejected.*")
+		stream, bucket := contents(t, own, "bot"), leasesOf(t, own, "bot")
+		told, err := own.SubscribeSync("chiru.bot.rejected.*")
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = told.Unsubscribe() }()
-		if err := e.Conn.Flush(); err != nil {
+		if err := own.Flush(); err != nil {
 			t.Fatal(err)
 		}
 		check()
 		if n, _, err := told.Pending(); err != nil || n > 0 {
 			t.Errorf("%s: %d rejections are forged: %v", what, n, err)
 		}
-		if now := contents(t, e.Conn, "bot"); now != stream {
+		if now := contents(t, own, "bot"); now != stream {
 			t.Errorf("%s: the stream was\n%s\nand is\n%s", what, short(stream), short(now))
 		}
-		if now := leasesOf(t, e.Conn, "bot"); now != bucket {
+		if now := leasesOf(t, own, "bot"); now != bucket {
 			t.Errorf("%s: the bucket was\n%s\nand is\n%s", what, bucket, now)
 		}
 	}
@@ -236,6 +245,61 @@ func short(text string) string {
 		return text[:1000] + "\n...\n" + text[len(text)-3000:]
 	}
 	return text
+}
+
+// The accounts of docs/run.md, in a server that is not embedded.
+func TestWorkerInAnAccountOfItsOwnHasNoAnswerStoredEither(t *testing.T) {
+	text, err := os.ReadFile("../docs/run.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?s)```conf\n(accounts .*?)```").FindSubmatch(text)
+	if block == nil {
+		t.Fatal("docs/run.md has no accounts")
+	}
+	url := serve(t, string(block[1]))
+	own, err := fleet.Connect(url, logger(t), nats.UserInfo("chiru", "change me too"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(own.Close)
+	nc, err := fleet.Connect(url, logger(t), nats.UserInfo("worker", workerPassword))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	s := discord(t, gatewaytest.Config{Guilds: 30, Members: 2})
+	t.Cleanup(start(t, configOf(t, s, own)).end)
+	atRest(t, nc, "bot", 30)
+	forge(t, own, nc)
+	number(s, "T", 0, 10)
+	w := work(t, fleet.SubscribeConfig{Conn: nc, Durable: "last", Types: []string{"T"}, Lanes: 2, Explicit: true})
+	for range 10 {
+		w.ack(w.next())
+	}
+	w.end()
+	read(t, s, nc).until(s, func(d *chiru.Dispatch) bool { return d.Type == "T" && numberOf(t, d).N == 9 })
+}
+
+// serve runs a nats-server with a configuration, and gives its URL.
+func serve(t *testing.T, config string) string {
+	t.Helper()
+	config = fmt.Sprintf("host: 127.0.0.1\nport: -1\nmax_payload: 8MB\njetstream { store_dir: %q }\n%s", t.TempDir(), config)
+	options, err := server.ProcessConfigFile(write(t, "nats.conf", config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.NoSigs = true
+	s, err := server.NewServer(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(within) {
+		t.Fatal("the nats-server is not ready")
+	}
+	return s.ClientURL()
 }
 
 // The permissions of a user in the workers' account allow no more than what workers may do.

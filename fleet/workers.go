@@ -43,24 +43,26 @@ func (n names) services() []service {
 	}
 }
 
-// divided is a configuration of nats-server's with both accounts; docs/run.md has it for a server that is not embedded.
+// divided is a configuration of nats-server's with both accounts; docs/run.md has it, with users, for a server that is not embedded.
 func (n names) divided() string {
-	var exports, imports strings.Builder
+	var exports, imports []string
 	for _, s := range n.services() {
-		kind := ""
+		kind, to := "", ""
 		if s.many {
 			kind = ", response_type: stream"
 		}
-		fmt.Fprintf(&exports, "{ service: %q%s }\n", s.subject, kind)
-		to := ""
 		if s.as != "" {
 			to = fmt.Sprintf(", to: %q", s.as)
 		}
-		fmt.Fprintf(&imports, "{ service: { account: nodes, subject: %q }%s }\n", s.subject, to)
+		exports = append(exports, fmt.Sprintf("{ service: %q%s }", s.subject, kind))
+		imports = append(imports, fmt.Sprintf("{ service: { account: nodes, subject: %q }%s }", s.subject, to))
 	}
 	rejected := n.prefix("rejected") + "*"
-	return fmt.Sprintf("accounts {\n nodes { jetstream: enabled, exports: [\n%s{ stream: %q }\n] }\n %s { imports: [\n%s{ stream: { account: nodes, subject: %q } }\n] }\n}\n",
-		exports.String(), rejected, workersAccount, imports.String(), rejected)
+	exports = append(exports, fmt.Sprintf("{ stream: %q }", rejected))
+	imports = append(imports, fmt.Sprintf("{ stream: { account: nodes, subject: %q } }", rejected))
+	const between = "\n      "
+	return "accounts {\n  nodes {\n    jetstream: enabled\n    exports: [" + between + strings.Join(exports, between) + "\n    ]\n  }\n" +
+		"  " + workersAccount + " {\n    imports: [" + between + strings.Join(imports, between) + "\n    ]\n  }\n}\n"
 }
 
 // divide gives the users that have permissions the workers' account. All others have the one in which the streams are.
