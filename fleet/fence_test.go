@@ -280,8 +280,10 @@ func TestMessagesThatNoNodeHasStoredDoNotHoldUpAShard(t *testing.T) {
 	f.log = slog.New(slog.NewTextHandler(&log, nil))
 	event, claim := f.names.event(0, "MESSAGE_CREATE", "5"), f.names.claim(0)
 	behind := func(n int) {
+		for range n {
+			f.strange(t, f.names.event(1, "T", "-")) // of another shard, between
+		}
 		for i := range n {
-			f.strange(t, f.names.event(1, "T", "-")) // of another shard
 			switch f.strange(t, event); i % 4 {
 			case 1:
 				f.strange(t, event, HeaderFormat, "1", HeaderSession, "a", HeaderSequence, "7")
