@@ -32,11 +32,11 @@ func (f *fleet) claimShard(ctx context.Context, shard int, still func(context.Co
 		before = newest.Sequence
 	}
 	known, _, err := f.ownLastOf(ctx, f.names.claim(shard))
-	if err != nil {
+	if err != nil && !errors.Is(err, errOtherFrame) {
 		return claim{}, err
 	}
 	at, err := f.positionOf(ctx, shard, known)
-	if err != nil {
+	if err != nil && !errors.Is(err, errOtherFrame) {
 		return claim{}, err
 	}
 	if mine, err := still(ctx); err != nil || !mine {
@@ -58,10 +58,14 @@ func (f *fleet) claimShard(ctx context.Context, shard int, still func(context.Co
 	if mine, err := still(ctx); err != nil || !mine {
 		return claim{}, orLost(err)
 	}
-	if at, err = f.positionOf(ctx, shard, known); err != nil {
-		return claim{}, err
+	at, err = f.positionOf(ctx, shard, known)
+	if errors.Is(err, errOtherFrame) {
+		// Once: the claim above says that there is no session.
+		f.counts[shard].boundaries.Add(1)
+		f.log.Error("session left: what Discord would not replay is lost", "shard", shard, "reason", err)
+		err = nil
 	}
-	return claim{ack.Sequence, at}, nil
+	return claim{ack.Sequence, at}, err
 }
 
 const (

@@ -60,11 +60,16 @@ func (p position) write(h *headers, frame string) {
 	h.set(HeaderResume, p.resume)
 }
 
-// errForeign is a message that no node has stored.
-var errForeign = errors.New("fleet: a message that no node has stored")
+var (
+	// errForeign is a message that no node has stored.
+	errForeign = errors.New("fleet: a message that no node has stored")
+	// errOtherFrame is a session that cannot be resumed as this node is set up.
+	errOtherFrame = errors.New("fleet: a session of another token, gateway, shard count, intents or capabilities")
+)
 
-// readPosition takes a position out of a stored message. It is of no session if the message was stored for another bot, gateway,
-// shard count, intents or capabilities. A message of another chiru's format is an error, and one without a position errForeign.
+// readPosition takes a position out of a stored message, of no session if there was none. A session that was begun with another token, gateway, shard
+// count, intents or capabilities is errOtherFrame: Discord ends the sessions of a token that is reset, and holds those of another to theirs. A message
+// of another chiru's format is an error too, and one without a position errForeign.
 func readPosition(h nats.Header, frame string) (position, error) {
 	seq, err := strconv.ParseInt(h.Get(HeaderSequence), 10, 64)
 	switch got := h.Get(HeaderFormat); {
@@ -74,8 +79,10 @@ func readPosition(h nats.Header, frame string) (position, error) {
 		return position{}, fmt.Errorf("fleet: the last message has format %q, want %d", got, Format)
 	case err != nil || h.Get(HeaderFrame) == "":
 		return position{}, errForeign
-	case h.Get(HeaderFrame) != frame || h.Get(HeaderSession) == "":
+	case h.Get(HeaderSession) == "":
 		return position{}, nil
+	case h.Get(HeaderFrame) != frame:
+		return position{}, errOtherFrame
 	}
 	return position{h.Get(HeaderSession), seq, h.Get(HeaderResume)}, nil
 }
