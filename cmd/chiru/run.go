@@ -53,7 +53,7 @@ The token is read from DISCORD_TOKEN or --token-file. Each flag can be set by a 
 			if err := p.environment(cmd); err != nil {
 				return err
 			}
-			return explain(explainSetup(p.fleetRun(cmd.Context(), r)))
+			return explainRun(explainSetup(p.fleetRun(cmd.Context(), r)))
 		},
 	}
 	f := cmd.Flags()
