@@ -150,6 +150,8 @@ func (st *NodeStatus) judge(connected bool) {
 	switch most := 5; {
 	case len(away) > most:
 		st.Ready = join(st.Ready, fmt.Sprintf("shards %s and %d more are not live", strings.Join(away[:most], ", "), len(away)-most))
+	case len(away) == 1:
+		st.Ready = join(st.Ready, fmt.Sprintf("shard %s is not live", away[0]))
 	case len(away) > 0:
 		st.Ready = join(st.Ready, fmt.Sprintf("shards %s are not live", strings.Join(away, ", ")))
 	}
