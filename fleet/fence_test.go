@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -356,4 +357,108 @@ func TestOwnersBatchEndsThoughAStrangeClaimIsBehindItsOwn(t *testing.T) {
 		t.Error(err)
 	}
 	f.holds(t, ids("a", 1, 5)...)
+}
+
+// meanwhile is a lease that holds, and something that happens when it is first asked for: after the checkpoint was read, and before the claim.
+func meanwhile(what func()) func(context.Context) (bool, error) {
+	asked := 0
+	return func(context.Context) (bool, error) {
+		if asked++; asked == 1 {
+			what()
+		}
+		return true, nil
+	}
+}
+
+func TestClaimThatAnotherWasQuickerWithIsRefused(t *testing.T) {
+	f := bench(t)
+	var other *stint
+	_, err := f.claimShard(t.Context(), 0, meanwhile(func() { other = f.begin(t) }))
+	if api, ok := errors.AsType[*jetstream.APIError](err); !ok || api.ErrorCode != codeWrongLast {
+		t.Errorf("got %v, want a refusal by the stream", err)
+	}
+	other.take("a", 1, 2)
+	if err := other.end(t); err != nil {
+		t.Errorf("the other: %v", err)
+	}
+	f.holds(t, ids("a", 1, 2)...)
+}
+
+func TestClaimGoesOnFromWhatTheOldOwnerStoresMeanwhile(t *testing.T) {
+	f := bench(t)
+	old := f.begin(t)
+	old.take("a", 1, 3)
+	f.reaches(t, "a:3")
+	c, err := f.claimShard(t.Context(), 0, meanwhile(func() {
+		old.take("a", 4, 7)
+		f.reaches(t, "a:7")
+	}))
+	if want := (position{"a", 7, ""}); err != nil || c.at != want {
+		t.Errorf("it goes on from %+v, want %+v: %v", c.at, want, err)
+	}
+	old.take("a", 8, 8)
+	if err := old.over(t); err == nil {
+		t.Error("the old owner's writer has not failed")
+	}
+	f.holds(t, ids("a", 1, 7)...)
+}
+
+// The stream is gone: what it has not answered for is not stored, whatever was sent.
+func TestEventCountsAsStoredOnlyWhenTheStreamSaysSo(t *testing.T) {
+	f := bench(t)
+	s := f.begin(t)
+	s.take("a", 1, 2)
+	s.stored(t, "a", 2)
+	if err := f.js.DeleteStream(t.Context(), f.names.stream()); err != nil {
+		t.Fatal(err)
+	}
+	s.take("a", 3, 3)
+	if err := s.over(t); err == nil {
+		t.Error("the writer has not failed")
+	}
+	if at := s.w.floor.position(); at != (position{"a", 2, ""}) {
+		t.Errorf("it counts as stored up to %+v", at)
+	}
+}
+
+// Heartbeats acknowledge to Discord what Save has returned for.
+func TestSaveReturnsOnceTheStreamHasTheEventAndFailsIfItNeverWill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		floor := newFloor(position{"a", 2, ""})
+		c := &checkpoints{from: map[int]source{}}
+		c.set(3, source{floor: floor})
+		save := func(shard int, id string, sequence int64) <-chan error {
+			saved := make(chan error, 1)
+			go func() {
+				saved <- c.Save(t.Context(), chiru.SessionKey{ShardID: shard}, chiru.Session{ID: id, Sequence: sequence})
+			}()
+			synctest.Wait()
+			return saved
+		}
+		if err := <-save(3, "a", 2); err != nil {
+			t.Errorf("an event that is stored: %v", err)
+		}
+		if err := <-save(0, "a", 2); !errors.Is(err, errNotOwned) {
+			t.Errorf("a shard of another's: %v", err)
+		}
+		third, next, never := save(3, "a", 3), save(3, "b", 1), save(3, "b", 2)
+		floor.move(position{"a", 3, ""})
+		synctest.Wait()
+		if len(third) != 1 || len(next)+len(never) > 0 {
+			t.Fatalf("up to a:3: %d, %d and %d have returned", len(third), len(next), len(never))
+		}
+		floor.move(position{"b", 1, ""})
+		synctest.Wait()
+		if len(next) != 1 || len(never) > 0 {
+			t.Fatalf("up to b:1: %d and %d have returned", len(next), len(never))
+		}
+		over := errors.New("over")
+		floor.stop(over)
+		if err := <-never; !errors.Is(err, over) {
+			t.Errorf("what is never stored is saved with %v", err)
+		}
+		if err := errors.Join(<-third, <-next); err != nil {
+			t.Error(err)
+		}
+	})
 }
