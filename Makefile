@@ -8,7 +8,7 @@ ifneq ($(shell command -v $(firstword $(shell go env CC)) 2>/dev/null),)
 RACE := -race
 endif
 
-.PHONY: check fmt vet staticcheck layering tidy test fleet fleet-node fleet-kill fleet-stop fleet-move fleet-identify sim sim-report interop fuzz bench bench-check bench-report mutants
+.PHONY: check fmt vet staticcheck layering tidy test fleet fleet-node fleet-kill fleet-stop fleet-move fleet-identify fleet-workers sim sim-report interop fuzz bench bench-check bench-report mutants
 
 check: fmt vet staticcheck layering tidy test
 
@@ -70,6 +70,9 @@ fleet-move:
 
 fleet-identify:
 	go test -count=1 -timeout 30m -run '^TestProcessesThatRace' ./fleet -v -identifies 40 -report REPORT.md $(ARGS)
+
+fleet-workers:
+	go test -count=1 -timeout 30m -run '^TestEffects' ./fleet -v -worker-kills 100 -worker-rate 2000 -report REPORT.md $(ARGS)
 
 # Each target for FUZZTIME; a find is kept in testdata/fuzz and fails the tests from then on.
 fuzz:

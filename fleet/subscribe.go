@@ -218,6 +218,16 @@ func (w *Worker) wait(h held) {
 	w.waiting[h.d], w.latest[sequence] = unacknowledged{m: h.m, sequence: sequence}, h.d
 }
 
+// renew has an event that waits be acknowledged by its newest delivery.
+func (w *Worker) renew(d *chiru.Dispatch, m jetstream.Msg) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if u, ok := w.waiting[d]; ok {
+		u.m = m
+		w.waiting[d] = u
+	}
+}
+
 // taken notes that inbound has taken an event.
 func (w *Worker) taken(d *chiru.Dispatch, until time.Time) {
 	w.mu.Lock()
