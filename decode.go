@@ -9,7 +9,7 @@ import (
 )
 
 // Decode reads a dispatch's body into a type of any model library, as encoding/json would, but several times as fast. It keeps no part of
-// the body. Any number of goroutines may call it.
+// the body. Inside of a Go array, which is not a slice, it may take broken text for whole. Any number of goroutines may call it.
 func Decode[T any](d *Dispatch) (T, error) {
 	var v T
 	if !deep(d.Body) && json.Unmarshal(d.Body, &v) == nil {

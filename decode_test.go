@@ -112,3 +112,10 @@ func TestLargeBodyThatIsNotDeepIsDecoded(t *testing.T) {
 		t.Errorf("got %d values, %v", len(list), err)
 	}
 }
+
+// The fast decoder knows no empty one.
+func TestEmptyArrayIsDecodedIntoAGoArray(t *testing.T) {
+	if got, err := chiru.Decode[[2]int](&chiru.Dispatch{Body: []byte("[]")}); err != nil || got != [2]int{} {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
