@@ -27,6 +27,7 @@ type options struct {
 	clients                    *regexp.Regexp
 	rounds, events, peerEvents int
 	idleEvents, idleRounds     int
+	fanEvents                  int
 	paced, resumes             int
 	window                     time.Duration
 	seed                       uint64
@@ -140,7 +141,7 @@ func (o *options) sizes(c runCase, peer bool) (list []runCase) {
 		}
 	case fan:
 		for _, c.shards = range []int{1, 8, fanMost} {
-			c.events = o.events / fanMost * (fanMost / c.shards)
+			c.events = o.fanEvents / fanMost * (fanMost / c.shards)
 			list = append(list, c)
 		}
 	case client.Idle:

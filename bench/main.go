@@ -43,6 +43,7 @@ func run(args []string) error {
 	fs.IntVar(&o.rounds, "rounds", 5, "how often; reconnect three times at most")
 	fs.IntVar(&o.idleRounds, "idle-rounds", 1, "how often idle shards are looked at")
 	fs.IntVar(&o.events, "events", 100_000, "events in a run of throughput")
+	fs.IntVar(&o.fanEvents, "fan-events", 512_000, "events in a run of several shards: many enough that what 64 shards need at first counts for little")
 	fs.IntVar(&o.peerEvents, "peer-events", 25_000, "the same for peers, whose cost is far above that of starting")
 	fs.IntVar(&o.idleEvents, "idle-events", 300, "events to each shard before it is idle")
 	fs.DurationVar(&o.window, "window", defaultWindow, "how long 1,000 idle shards are watched")

@@ -75,7 +75,7 @@ func (b *bench) runOne(ctx context.Context, o options, c runCase) (m measured, e
 	}
 	if c.mode == fan {
 		// Few shards get again and again what each of many gets once: the mix is the same for all.
-		args = append(args, "-period", fmt.Sprint(o.events/fanMost))
+		args = append(args, "-period", fmt.Sprint(o.fanEvents/fanMost))
 	}
 	at, stop, err := b.serve(ctx, args)
 	if err != nil {
