@@ -30,9 +30,11 @@ layering:
 tidy:
 	go mod tidy -diff
 
+# At its end stand the figures and the seeds of the tests that kill nodes, workers and NATS servers.
 test:
 	@$(if $(RACE),,echo "no C compiler found: the tests run without the race detector")
-	go test $(RACE) -shuffle=on -timeout 20m ./...
+	@figures=$$(mktemp); echo 'go test $(RACE) -shuffle=on -timeout 20m ./...'; \
+		FIGURES=$$figures go test $(RACE) -shuffle=on -timeout 20m ./...; code=$$?; cat $$figures; rm -f $$figures; exit $$code
 
 # Bot libraries against the simulator; needs Node 20 or later for two of them.
 interop:
