@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -59,18 +60,29 @@ func (p position) write(h *headers, frame string) {
 	h.set(HeaderResume, p.resume)
 }
 
-// readPosition takes a position out of a stored message. It is of no session if the message was stored for another bot, gateway,
-// shard count, intents or capabilities, or by a chiru of another format.
+var (
+	// errForeign is a message that no node has stored.
+	errForeign = errors.New("fleet: a message that no node has stored")
+	// errOtherFrame is a session that cannot be resumed as this node is set up.
+	errOtherFrame = errors.New("fleet: a session of another token, gateway, shard count, intents or capabilities")
+)
+
+// readPosition takes a position out of a stored message, of no session if there was none. A session that was begun with another token, gateway, shard
+// count, intents or capabilities is errOtherFrame: Discord ends the sessions of a token that is reset, and holds those of another to theirs. A message
+// of another chiru's format is an error too, and one without a position errForeign.
 func readPosition(h nats.Header, frame string) (position, error) {
-	if got := h.Get(HeaderFormat); got != strconv.Itoa(Format) {
-		return position{}, fmt.Errorf("fleet: the last message has format %q, want %d", got, Format)
-	}
-	if h.Get(HeaderFrame) != frame || h.Get(HeaderSession) == "" {
-		return position{}, nil
-	}
 	seq, err := strconv.ParseInt(h.Get(HeaderSequence), 10, 64)
-	if err != nil {
-		return position{}, fmt.Errorf("fleet: the last message has sequence %q", h.Get(HeaderSequence))
+	switch got := h.Get(HeaderFormat); {
+	case got == "":
+		return position{}, errForeign
+	case got != strconv.Itoa(Format):
+		return position{}, fmt.Errorf("fleet: the last message has format %q, want %d", got, Format)
+	case err != nil || h.Get(HeaderFrame) == "":
+		return position{}, errForeign
+	case h.Get(HeaderSession) == "":
+		return position{}, nil
+	case h.Get(HeaderFrame) != frame:
+		return position{}, errOtherFrame
 	}
 	return position{h.Get(HeaderSession), seq, h.Get(HeaderResume)}, nil
 }
