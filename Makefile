@@ -80,7 +80,7 @@ fleet-nats:
 	go test -count=1 -timeout 30m -run '^TestKilledLeader' ./fleet -v -nats-minutes 5 -nats-rate 1000 -report REPORT.md $(ARGS)
 
 fleet-partition:
-	go test -count=1 -timeout 30m -run '^TestNodeCutFrom' ./fleet -v -cuts 5 -cut-rate 1000 -report REPORT.md $(ARGS)
+	go test -count=1 -timeout 30m -run '^TestNodeCutFrom' ./fleet -v -cuts 10 -cut-rate 1000 -report REPORT.md $(ARGS)
 
 # Each target for FUZZTIME; a find is kept in testdata/fuzz and fails the tests from then on.
 fuzz:
