@@ -67,7 +67,9 @@ func TestNodeCutFromNATSOrTheGatewayLosesAndRepeatsNothing(t *testing.T) {
 
 	var moved, back, healed time.Duration
 	var rounds []string
-	round := func(format string, args ...any) {
+	by := map[linkState]int{}
+	round := func(how linkState, format string, args ...any) {
+		by[how]++
 		rounds = append(rounds, fmt.Sprintf(format, args...))
 		t.Log(rounds[len(rounds)-1])
 	}
@@ -86,7 +88,7 @@ func TestNodeCutFromNATSOrTheGatewayLosesAndRepeatsNothing(t *testing.T) {
 		time.Sleep(short)
 		one.nats.turn(linkOpen)
 		owned(t, e.Conn, "after a short cut from NATS", balanced)
-		round("%s from NATS for %v", what, short)
+		round(how, "%s from NATS for %v", what, short)
 
 		// As long as it takes: the other has them all, and they come back.
 		one.nats.turn(how)
@@ -99,7 +101,7 @@ func TestNodeCutFromNATSOrTheGatewayLosesAndRepeatsNothing(t *testing.T) {
 		began = time.Now()
 		owned(t, e.Conn, "after a long cut from NATS", balanced)
 		moved, back = max(moved, took), max(back, time.Since(began))
-		round("%s from NATS for %v", what, long)
+		round(how, "%s from NATS for %v", what, long)
 
 		for _, cut := range []time.Duration{between(rng, ttl/10, ttl/2), between(rng, 3*ttl/2, 3*ttl)} {
 			one.gateway.turn(how)
@@ -108,7 +110,7 @@ func TestNodeCutFromNATSOrTheGatewayLosesAndRepeatsNothing(t *testing.T) {
 			began = time.Now()
 			owned(t, e.Conn, "after a cut from the gateway", balanced)
 			healed = max(healed, time.Since(began))
-			round("%s from the gateway for %v", what, cut)
+			round(how, "%s from the gateway for %v", what, cut)
 		}
 	}
 	stored, _ := whole(t, s, e.Conn, shards)
@@ -125,11 +127,11 @@ func TestNodeCutFromNATSOrTheGatewayLosesAndRepeatsNothing(t *testing.T) {
 		}
 		n.end()
 	}
-	figures(t, "Two nodes, %d shards, leases of %v, %.0f events/s (seed %d); %d times one of them is cut off for a while, half of the times from NATS and half "+
-		"from the gateway, for less than a lease and for more, by packets that are lost until later and by connections that end. %d events stored, each one that was "+
+	figures(t, "Two nodes, %d shards, leases of %v, %.0f events/s (seed %d); %d times one of them is cut off, half of the times from NATS and half "+
+		"from the gateway, for less than a lease and for more: %d times what is sent waits, %d times connections end. %d events stored, each one that was "+
 		"issued, once and in order; %d claims, and after each no event of one before it; %d identifies, %d resumes. Cut from NATS, its shards are live at the other after %v at most; "+
 		"they are where they were %v at most after it is back, and with the gateway back they are live after %v at most.",
-		shards, ttl, *cutRate, seed, len(rounds), stored, claims, sums.Sessions, sums.Resumes, ms(moved), ms(back), ms(healed))
+		shards, ttl, *cutRate, seed, len(rounds), by[linkStalled], by[linkCut], stored, claims, sums.Sessions, sums.Resumes, ms(moved), ms(back), ms(healed))
 }
 
 func ms(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
