@@ -8,7 +8,7 @@ ifneq ($(shell command -v $(firstword $(shell go env CC)) 2>/dev/null),)
 RACE := -race
 endif
 
-.PHONY: check fmt vet staticcheck layering tidy test fleet fleet-node fleet-kill fleet-stop fleet-move fleet-identify fleet-workers sim sim-report interop fuzz bench bench-check bench-report mutants
+.PHONY: check fmt vet staticcheck layering tidy test fleet fleet-node fleet-kill fleet-stop fleet-move fleet-identify fleet-workers fleet-nats fleet-partition sim sim-report interop fuzz bench bench-check bench-report mutants
 
 check: fmt vet staticcheck layering tidy test
 
@@ -54,7 +54,7 @@ fleet-node:
 # Nodes and NATS servers that are killed, and what the stream has then: a slice, which prints its seeds. KILLS=100 is a full run.
 KILLS ?= 8
 fleet:
-	go test $(RACE) -count=1 -timeout 20m -v -run '^(TestKilled|TestShardsMove|TestNodesShare|TestProcessesThatRace|TestNodesSpend|TestStoppedNode|TestFullDisk|TestWorkerReads|TestWorkerHasNo|TestWorkerInAn|TestWorkerWith|TestEffects|TestEventThatKills|TestLanesKeep)' ./fleet -kills $(KILLS)
+	go test $(RACE) -count=1 -timeout 20m -v -run '^(TestKilled|TestNodeCutFrom|TestShardsMove|TestNodesShare|TestProcessesThatRace|TestNodesSpend|TestStoppedNode|TestFullDisk|TestWorkerReads|TestWorkerHasNo|TestWorkerInAn|TestWorkerWith|TestEffects|TestEventThatKills|TestLanesKeep)' ./fleet -kills $(KILLS)
 
 # What simulation/REPORT.md says, anew.
 sim-report:
@@ -75,6 +75,12 @@ fleet-identify:
 
 fleet-workers:
 	go test -count=1 -timeout 30m -run '^TestEffects' ./fleet -v -worker-kills 100 -worker-rate 2000 -report REPORT.md $(ARGS)
+
+fleet-nats:
+	go test -count=1 -timeout 30m -run '^TestKilledLeader' ./fleet -v -nats-minutes 5 -nats-rate 1000 -report REPORT.md $(ARGS)
+
+fleet-partition:
+	go test -count=1 -timeout 30m -run '^TestNodeCutFrom' ./fleet -v -cuts 10 -cut-rate 1000 -report REPORT.md $(ARGS)
 
 # Each target for FUZZTIME; a find is kept in testdata/fuzz and fails the tests from then on.
 fuzz:

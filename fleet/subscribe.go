@@ -292,7 +292,7 @@ func (r *reading) stream(ctx context.Context) (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, claimWait)
 	defer cancel()
 	what := "stream " + r.names.stream()
-	stream, err := r.js.Stream(ctx, r.names.stream())
+	stream, err := ask(ctx, func(ctx context.Context) (jetstream.Stream, error) { return r.js.Stream(ctx, r.names.stream()) })
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
