@@ -8,7 +8,7 @@ ifneq ($(shell command -v $(firstword $(shell go env CC)) 2>/dev/null),)
 RACE := -race
 endif
 
-.PHONY: check fmt vet staticcheck layering tidy test fleet fleet-node fleet-kill fleet-stop fleet-move fleet-identify sim sim-report interop fuzz bench bench-check bench-report mutants
+.PHONY: check fmt vet staticcheck layering tidy test fleet fleet-node fleet-kill fleet-stop fleet-move fleet-identify fleet-workers fleet-nats fleet-partition sim sim-report interop fuzz bench bench-check bench-report mutants
 
 check: fmt vet staticcheck layering tidy test
 
@@ -30,9 +30,11 @@ layering:
 tidy:
 	go mod tidy -diff
 
+# At its end stand the figures and the seeds of the tests that kill nodes, workers and NATS servers.
 test:
 	@$(if $(RACE),,echo "no C compiler found: the tests run without the race detector")
-	go test $(RACE) -shuffle=on -timeout 20m ./...
+	@figures=$$(mktemp); echo 'go test $(RACE) -shuffle=on -timeout 20m ./...'; \
+		FIGURES=$$figures go test $(RACE) -shuffle=on -timeout 20m ./...; code=$$?; cat $$figures; rm -f $$figures; exit $$code
 
 # Bot libraries against the simulator; needs Node 20 or later for two of them.
 interop:
@@ -52,7 +54,7 @@ fleet-node:
 # Nodes and NATS servers that are killed, and what the stream has then: a slice, which prints its seeds. KILLS=100 is a full run.
 KILLS ?= 8
 fleet:
-	go test $(RACE) -count=1 -timeout 20m -v -run '^(TestKilled|TestShardsMove|TestNodesShare|TestProcessesThatRace|TestNodesSpend|TestStoppedNode|TestFullDisk|TestWorkerReads|TestWorkerHasNo|TestWorkerInAn|TestWorkerWith|TestEffects|TestEventThatKills|TestLanesKeep)' ./fleet -kills $(KILLS)
+	go test $(RACE) -count=1 -timeout 20m -v -run '^(TestKilled|TestNodeCutFrom|TestShardsMove|TestNodesShare|TestProcessesThatRace|TestNodesSpend|TestStoppedNode|TestFullDisk|TestWorkerReads|TestWorkerHasNo|TestWorkerInAn|TestWorkerWith|TestEffects|TestEventThatKills|TestLanesKeep)' ./fleet -kills $(KILLS)
 
 # What simulation/REPORT.md says, anew.
 sim-report:
@@ -70,6 +72,15 @@ fleet-move:
 
 fleet-identify:
 	go test -count=1 -timeout 30m -run '^TestProcessesThatRace' ./fleet -v -identifies 40 -report REPORT.md $(ARGS)
+
+fleet-workers:
+	go test -count=1 -timeout 30m -run '^TestEffects' ./fleet -v -worker-kills 100 -worker-rate 2000 -report REPORT.md $(ARGS)
+
+fleet-nats:
+	go test -count=1 -timeout 30m -run '^TestKilledLeader' ./fleet -v -nats-minutes 5 -nats-rate 1000 -report REPORT.md $(ARGS)
+
+fleet-partition:
+	go test -count=1 -timeout 30m -run '^TestNodeCutFrom' ./fleet -v -cuts 10 -cut-rate 1000 -report REPORT.md $(ARGS)
 
 # Each target for FUZZTIME; a find is kept in testdata/fuzz and fails the tests from then on.
 fuzz:

@@ -1,7 +1,6 @@
 package chiru_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -143,63 +142,4 @@ func TestSnowflakeIsWrittenAsAStringAndReadFromEither(t *testing.T) {
 	if text, err := json.Marshal(chiru.Snowflake(7)); err != nil || string(text) != `"7"` {
 		t.Errorf("7 is written as %s, %v", text, err)
 	}
-}
-
-type model struct {
-	ID      string          `json:"id"`
-	Content *string         `json:"content"`
-	Tags    []string        `json:"tags,omitempty"`
-	Nested  map[string]any  `json:"nested"`
-	Raw     json.RawMessage `json:"raw"`
-	Number  int64           `json:"number"`
-	Any     any             `json:"any"`
-	At      time.Time       `json:"timestamp"`
-	Flake   chiru.Snowflake `json:"flake"`
-	Embedded
-}
-
-// Embedded is exported so that both decoders reach its fields.
-type Embedded struct {
-	Deep struct{ X, Y float64 } `json:"deep"`
-}
-
-// Decode must read what encoding/json reads, to the same values.
-func TestDecodeAgreesWithEncodingJSON(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		s := serve(t, gatewaytest.Config{Guilds: 3, Rate: 20})
-		b := launch(t, s, nil)
-		wait(3 * time.Minute)
-		b.stop()
-		bodies := [][]byte{
-			[]byte(`null`), []byte(`{}`), []byte(`{"ID":"upper","iD":"mixed"}`), []byte(`{"id":"a","id":"b"}`),
-			[]byte(`{"content":null,"tags":null,"nested":null,"raw":null}`), []byte(`{"number":1.5}`), []byte(`{"id":7}`),
-			[]byte(`[]`), []byte(`{"id":"` + "\xff" + `"}`), []byte(`{"deep":{"x":1,"Y":2}}`), []byte(`{"any":[1,{"a":null}],"raw":{"x": 1 }}`),
-			[]byte(`{`), []byte(``), []byte(`{"timestamp":"2026-01-02T03:04:05.678+00:00"}`), []byte(`{"timestamp":"soon"}`), []byte(`{"flake":12}`),
-		}
-		for _, d := range of[*chiru.Dispatch](b) {
-			bodies = append(bodies, d.Body)
-		}
-		if len(bodies) < 1000 {
-			t.Fatalf("only %d bodies", len(bodies))
-		}
-		for _, body := range bodies {
-			var want model
-			wantErr := json.Unmarshal(body, &want)
-			got, err := chiru.Decode[model](&chiru.Dispatch{Type: "T", Body: body})
-			if (err == nil) != (wantErr == nil) {
-				t.Fatalf("%.200s: got error %v, encoding/json %v", body, err, wantErr)
-			}
-			if err != nil {
-				if !strings.Contains(err.Error(), "decode T") {
-					t.Errorf("%v does not name the event", err)
-				}
-				continue
-			}
-			a, _ := json.Marshal(got)
-			b, _ := json.Marshal(want)
-			if !bytes.Equal(a, b) {
-				t.Fatalf("%.200s: got %s, encoding/json %s", body, a, b)
-			}
-		}
-	})
 }

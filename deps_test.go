@@ -32,7 +32,7 @@ var layers = map[string]layer{
 	"internal/session":   {banned: []string{"context", "sync", "sync/atomic", "net", "net/http", "os", "log", "log/slog"}},
 	".": {
 		own:     []string{"internal/inflate", "internal/envelope", "internal/session", "internal/websocket"},
-		outside: []string{"github.com/go-json-experiment/json"},
+		outside: []string{"github.com/segmentio/encoding/json"},
 	},
 	"sessions":    {own: []string{"."}},
 	"cluster":     {own: []string{"."}},
@@ -54,8 +54,10 @@ var layers = map[string]layer{
 
 // The modules that a user of the root package gets.
 var rootModules = []string{
-	"github.com/go-json-experiment/json",
 	"github.com/klauspost/compress",
+	"github.com/segmentio/asm",
+	"github.com/segmentio/encoding",
+	"golang.org/x/sys",
 }
 
 type goPackage struct {

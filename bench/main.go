@@ -35,7 +35,7 @@ func run(args []string) error {
 	defer stop()
 	var o options
 	fs := flag.NewFlagSet("bench", flag.ExitOnError)
-	modes := fs.String("modes", "throughput,fan,idle,latency,reconnect", "what to measure")
+	modes := fs.String("modes", "throughput,fan,idle,latency,reconnect,fleet,fleet-paced", "what to measure")
 	compressions := fs.String("compressions", "none,payload,zlib-stream,zstd-stream", "with which compressions")
 	procs := fs.String("procs", "all,one", "for throughput: all Ps, and GOMAXPROCS=1")
 	clients := fs.String("clients", ".", "which clients, by a regular expression")
@@ -43,6 +43,7 @@ func run(args []string) error {
 	fs.IntVar(&o.rounds, "rounds", 5, "how often; reconnect three times at most")
 	fs.IntVar(&o.idleRounds, "idle-rounds", 1, "how often idle shards are looked at")
 	fs.IntVar(&o.events, "events", 100_000, "events in a run of throughput")
+	fs.IntVar(&o.fanEvents, "fan-events", 512_000, "events in a run of several shards: many enough that what 64 shards need at first counts for little")
 	fs.IntVar(&o.peerEvents, "peer-events", 25_000, "the same for peers, whose cost is far above that of starting")
 	fs.IntVar(&o.idleEvents, "idle-events", 300, "events to each shard before it is idle")
 	fs.DurationVar(&o.window, "window", defaultWindow, "how long 1,000 idle shards are watched")

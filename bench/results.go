@@ -76,7 +76,7 @@ func versions() string {
 	}
 	for _, path := range []string{
 		"github.com/bwmarrin/discordgo", "github.com/disgoorg/disgo", "github.com/diamondburned/arikawa/v3",
-		"github.com/klauspost/compress", "github.com/coder/websocket", "github.com/go-json-experiment/json",
+		"github.com/klauspost/compress", "github.com/coder/websocket", "github.com/segmentio/encoding",
 	} {
 		if out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}", path).Output(); err == nil {
 			short := strings.TrimPrefix(path, "github.com/")

@@ -44,7 +44,10 @@ func (f *fleet) claimShard(ctx context.Context, shard int, still func(context.Co
 	}
 	m := &nats.Msg{Subject: f.names.claim(shard), Header: nats.Header{}, Data: []byte(f.node)}
 	at.write(&headers{Header: m.Header}, f.frame)
-	ack, err := f.js.PublishMsg(ctx, m, jetstream.WithExpectLastSequencePerSubject(before), jetstream.WithRetryAttempts(0))
+	// One that is not answered may be made all the same; the next try reads which is the newest.
+	claiming, done := context.WithTimeout(ctx, askWait)
+	ack, err := f.js.PublishMsg(claiming, m, jetstream.WithExpectLastSequencePerSubject(before), jetstream.WithRetryAttempts(0))
+	done()
 	if err != nil {
 		return claim{}, fmt.Errorf("claim: %w", err)
 	}
@@ -149,7 +152,9 @@ func (f *fleet) lastBefore(ctx context.Context, subject string, sequence uint64)
 
 // lastOf is the newest message of a subject, by the stream's leader: a replica may lag behind. Nil if there is none.
 func (f *fleet) lastOf(ctx context.Context, subject string) (*jetstream.RawStreamMsg, error) {
-	m, err := f.stream.GetLastMsgForSubject(ctx, subject)
+	m, err := ask(ctx, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
+		return f.stream.GetLastMsgForSubject(ctx, subject)
+	})
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil, nil
 	}

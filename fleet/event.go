@@ -22,12 +22,11 @@ type position struct {
 
 const instant = "2006-01-02T15:04:05.000000Z"
 
-// message is an event as the stream stores it. at is the position that it brings the shard to; fresh says that its number is its own,
+// message is an event as the stream stores it, with h as its headers, whatever they were before. at is the position that it brings the shard to; fresh says that its number is its own,
 // so that a message with the same id is the same event.
-func (n names) message(d *chiru.Dispatch, at position, fresh bool, frame string) *nats.Msg {
+func (n names) message(h *headers, d *chiru.Dispatch, at position, fresh bool, frame string) *nats.Msg {
 	partition := noPartition
-	// One array for all the values: an event has no more.
-	h := headers{make(nats.Header, 12), make([]string, 0, 8)}
+	h.reset()
 	if guild := guildOf(d.Type, d.Body); guild != 0 {
 		partition = strconv.Itoa(PartitionOf(guild))
 		h.set(HeaderGuild, strconv.FormatUint(uint64(guild), 10))
@@ -35,15 +34,27 @@ func (n names) message(d *chiru.Dispatch, at position, fresh bool, frame string)
 	if fresh {
 		h.set(nats.MsgIdHdr, at.session+":"+strconv.FormatInt(at.sequence, 10))
 	}
-	at.write(&h, frame)
+	at.write(h, frame)
 	h.set(HeaderReceived, d.Received.UTC().Format(instant))
 	return &nats.Msg{Subject: n.event(d.Shard(), d.Type, partition), Header: h.Header, Data: d.Body}
 }
 
-// headers are set once each; their values lie in one array.
+// headers are set once each; their values lie in one array, as long as that has room.
 type headers struct {
 	nats.Header
 	values []string
+}
+
+// headersMost is how many a message of ours has.
+const headersMost = 12
+
+func newHeaders() headers {
+	return headers{make(nats.Header, headersMost), make([]string, 0, headersMost)}
+}
+
+func (h *headers) reset() {
+	clear(h.Header)
+	h.values = h.values[:0]
 }
 
 func (h *headers) set(key, value string) {

@@ -130,10 +130,11 @@ func (k *keeper) forget(now time.Time) {
 	maps.DeleteFunc(k.owners, func(shard int, o ownership) bool { return k.held[shard] == nil && late(o.at) })
 }
 
-// renew has the node registered, and prolongs what it has.
+// renew prolongs what the node has, and has it registered.
 func (k *keeper) renew(ctx context.Context) {
+	k.prolong(ctx)
 	if k.node == nil {
-		asking, cancel := context.WithTimeout(ctx, askWait)
+		asking, cancel := context.WithTimeout(ctx, k.leases.ttl/3)
 		node, err := k.leases.takeOver(asking, nodeKey(k.leases.node))
 		cancel()
 		if err != nil || node == nil {
@@ -142,7 +143,6 @@ func (k *keeper) renew(ctx context.Context) {
 			k.node, k.nodes[k.leases.node] = node, time.Now()
 		}
 	}
-	k.prolong(ctx)
 }
 
 // prolong renews all leases together, and lets go of those that are lost.
@@ -171,18 +171,18 @@ func (k *keeper) prolong(ctx context.Context) {
 	}
 }
 
-// claim takes free shards up to this node's share.
+// claim takes free shards up to this node's share, in the time between two renewals.
 func (k *keeper) claim(ctx context.Context) {
 	if k.node == nil {
 		return
 	}
+	asking, cancel := context.WithTimeout(ctx, k.leases.ttl/3)
+	defer cancel()
 	for _, shard := range k.wanted() {
 		if len(k.held) >= k.share() {
 			return
 		}
-		asking, cancel := context.WithTimeout(ctx, askWait)
 		got, err := k.leases.takeOver(asking, shardKey(shard))
-		cancel()
 		if lasting(err) {
 			k.f.log.Error("shard not claimed", "shard", shard, "error", err)
 			continue // the others are not held up by one key
@@ -274,6 +274,9 @@ func (k *keeper) begin(ctx context.Context, shard int, got *lease) {
 
 func (k *keeper) end(shard int, why error) {
 	if h := k.held[shard]; !h.going {
+		if why == errLost || why == errUnrenewed {
+			k.f.log.Warn("shard left", "shard", shard, "error", why)
+		}
 		h.going = true
 		h.stop(why)
 	}

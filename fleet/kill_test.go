@@ -21,9 +21,14 @@ const killedShards = 8
 
 // busy is a simulator that lives as fast as the figures ask for, and forgets what a heartbeat acknowledges.
 func busy(t *testing.T, rate float64, shards int) *gatewaytest.Server {
+	return slowReady(t, rate, shards, 0)
+}
+
+// slowReady is busy with a pause before each READY.
+func slowReady(t *testing.T, rate float64, shards int, pause time.Duration) *gatewaytest.Server {
 	return discord(t, gatewaytest.Config{
 		Guilds: 4 * shards, Members: 3, Shards: shards, MaxConcurrency: shards, Rate: rate, TrimOnHeartbeat: true, HeartbeatInterval: time.Second,
-		Record: 1 << 20, ReplayEvents: 1 << 20,
+		Record: 1 << 20, ReplayEvents: 1 << 20, ReadyDelay: pause,
 	}, gatewaytest.RuleHeartbeatLate) // by an interval of a second, on a machine that has others to run
 }
 
@@ -90,11 +95,11 @@ func TestKilledNodeIsFollowedByOneThatLosesAndRepeatsNothing(t *testing.T) {
 // A session whose READY has not reached the stream is nobody's. No other one is given up.
 func TestNodeKilledFromItsStartGivesUpNoSessionThatIsStored(t *testing.T) {
 	rng, seed := dice(t)
-	s := busy(t, 2000, killedShards)
+	s := slowReady(t, 2000, killedShards, 500*time.Millisecond) // so that the first kills fall between IDENTIFY and READY
 	cfg := nodeConfig{API: s.API(), Token: s.Token(), Folder: stateOf(t), Node: "embedded", LeaseTTL: 2 * time.Second}
 	p := launch(t, cfg)
 	for range *earlyKills {
-		time.Sleep(between(rng, 50*time.Millisecond, 500*time.Millisecond))
+		time.Sleep(between(rng, 50*time.Millisecond, 1200*time.Millisecond))
 		p.kill()
 		p = launch(t, cfg)
 	}

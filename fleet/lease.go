@@ -47,7 +47,7 @@ func (l *leases) take(ctx context.Context, key string) (*lease, error) {
 		return nil, err
 	}
 	revision, err := l.kv.Create(ctx, key, value, jetstream.KeyTTL(l.ttl))
-	if errors.Is(err, jetstream.ErrKeyExists) {
+	if errors.Is(err, jetstream.ErrKeyExists) || wrongLast(err) { // of a key that had ended the client returns what the server says
 		return nil, nil
 	}
 	if err != nil {
@@ -159,7 +159,7 @@ func (l *leases) holds(ctx context.Context, key, token string) (bool, error) {
 
 // read is nil for a key that nobody has.
 func (l *leases) read(ctx context.Context, key string) (*lease, uint64, error) {
-	entry, err := l.kv.Get(ctx, key)
+	entry, err := ask(ctx, func(ctx context.Context) (jetstream.KeyValueEntry, error) { return l.kv.Get(ctx, key) })
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return nil, 0, nil
 	}

@@ -15,6 +15,10 @@ func TestMain(m *testing.M) {
 		nodeProcess(text)
 		return
 	}
+	if text := os.Getenv(serverEnv); text != "" {
+		serverProcess(text)
+		return
+	}
 	if text := os.Getenv(workerEnv); text != "" {
 		workerProcess(text)
 		return

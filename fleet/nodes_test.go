@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -144,45 +145,54 @@ func TestShardsMoveBetweenNodesByResumesAlone(t *testing.T) {
 // oneWriterEach goes through the stream: after a claim of a shard, nothing is stored of it under an older one.
 func oneWriterEach(t *testing.T, nc *nats.Conn) (claims int) {
 	t.Helper()
+	newest := map[string]uint64{}
+	eachStored(t, nc, func(m jetstream.Msg, meta *jetstream.MsgMetadata) {
+		tokens := strings.Split(m.Subject(), ".")
+		kind, shard := tokens[2], tokens[3]
+		if kind == "claim" {
+			newest[shard] = meta.Sequence.Stream
+			claims++
+		} else if got := m.Headers().Get(fleet.HeaderEpoch); got != strconv.FormatUint(newest[shard], 10) {
+			t.Errorf("message %d of shard %s is stored under claim %s, after claim %d", meta.Sequence.Stream, shard, got, newest[shard])
+		}
+	})
+	return claims
+}
+
+// eachStored goes through what the stream has now, without the bodies.
+func eachStored(t *testing.T, nc *nats.Conn, do func(jetstream.Msg, *jetstream.MsgMetadata)) {
+	t.Helper()
 	js, err := jetstream.New(nc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stream, err := js.Stream(t.Context(), "CHIRU_bot")
+	ctx, cancel := context.WithTimeout(t.Context(), 2*within)
+	defer cancel()
+	stream, err := js.Stream(ctx, "CHIRU_bot")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := stream.OrderedConsumer(t.Context(), jetstream.OrderedConsumerConfig{HeadersOnly: true})
+	c, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{HeadersOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	end := stream.CachedInfo().State.LastSeq
-	newest := map[string]uint64{}
-	for at := uint64(0); at < end; {
-		batch, err := c.FetchNoWait(1000)
+	messages, err := c.Messages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer messages.Stop()
+	for at, end := uint64(0), stream.CachedInfo().State.LastSeq; at < end; {
+		m, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for m := range batch.Messages() {
-			meta, err := m.Metadata()
-			if err != nil {
-				t.Fatal(err)
-			}
-			at = meta.Sequence.Stream
-			tokens := strings.Split(m.Subject(), ".")
-			kind, shard := tokens[2], tokens[3]
-			if kind == "claim" {
-				newest[shard] = at
-				claims++
-			} else if got := m.Headers().Get(fleet.HeaderEpoch); got != strconv.FormatUint(newest[shard], 10) {
-				t.Errorf("message %d of shard %s is stored under claim %s, after claim %d", at, shard, got, newest[shard])
-			}
-		}
-		if err := batch.Error(); err != nil {
+		meta, err := m.Metadata()
+		if err != nil {
 			t.Fatal(err)
 		}
+		at = meta.Sequence.Stream
+		do(m, meta)
 	}
-	return claims
 }
 
 // SIGTERM comes at any moment: while shards wait for their turn, connect, or are live.

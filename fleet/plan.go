@@ -85,7 +85,7 @@ func (f *fleet) agree(ctx context.Context) (int, error) {
 
 func (f *fleet) readPlan(ctx context.Context) (plan, uint64, error) {
 	var there plan
-	entry, err := f.kv.Get(ctx, planKey)
+	entry, err := ask(ctx, func(ctx context.Context) (jetstream.KeyValueEntry, error) { return f.kv.Get(ctx, planKey) })
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return there, 0, nil
 	}

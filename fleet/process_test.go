@@ -77,12 +77,18 @@ type process struct {
 
 func launch(t *testing.T, c nodeConfig) *process {
 	t.Helper()
-	text, err := json.Marshal(c)
+	return launchAs(t, nodeEnv, c)
+}
+
+// launchAs starts the test's own program anew, as what a variable of its environment makes it.
+func launchAs(t *testing.T, env string, config any) *process {
+	t.Helper()
+	text, err := json.Marshal(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &process{t: t, cmd: exec.Command(os.Args[0]), ended: make(chan error, 1)}
-	p.cmd.Env = append(os.Environ(), nodeEnv+"="+string(text))
+	p.cmd.Env = append(os.Environ(), env+"="+string(text))
 	p.cmd.Stderr = os.Stderr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

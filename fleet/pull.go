@@ -71,10 +71,13 @@ type held struct {
 	touched time.Time
 }
 
-// touch lets the server wait anew.
+// touch lets the server wait anew. Who has received the event may have acknowledged it already.
 func (h *held) touch() error {
 	h.touched = time.Now()
-	return h.m.InProgress()
+	if err := h.m.InProgress(); !errors.Is(err, jetstream.ErrMsgAlreadyAckd) {
+		return err
+	}
+	return nil
 }
 
 // handAll hands over what one request brings; waiting is what it has not.
@@ -117,6 +120,8 @@ func (r *reading) handAll(ctx context.Context, batch jetstream.MessageBatch) (wa
 			h, again, ok := r.examine(ctx, m)
 			switch {
 			case !ok:
+				continue
+			case again && r.renewed(h, trying, doubtful, fresh):
 				continue
 			case again:
 				doubtful = append(doubtful, h)
@@ -167,6 +172,30 @@ func (r *reading) handAll(ctx context.Context, batch jetstream.MessageBatch) (wa
 		}
 	}
 	return nil, batch.Error()
+}
+
+// renewed says whether a message is one that waits here already: it was touched too late. The server goes by the newer delivery from then on; to
+// whoever waits for the event nothing has changed, so it is neither handed over nor counted once more.
+func (r *reading) renewed(h held, trying *held, some ...[]held) bool {
+	renew := func(waits *held) bool {
+		if waits.meta.Sequence.Stream != h.meta.Sequence.Stream {
+			return false
+		}
+		waits.m, waits.meta, waits.touched = h.m, h.meta, h.touched
+		r.w.renew(waits.d, h.m)
+		return true
+	}
+	if trying != nil && renew(trying) {
+		return true
+	}
+	for _, queue := range some {
+		for i := range queue {
+			if renew(&queue[i]) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // handed notes that inbound has taken an event.

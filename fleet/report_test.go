@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -21,7 +22,7 @@ func dice(t *testing.T) (*rand.Rand, uint64) {
 	if from == 0 {
 		from = rand.Uint64()
 	}
-	t.Logf("seed %d", from)
+	tell(t, fmt.Sprintf("seed %d", from))
 	return rand.New(rand.NewPCG(from, 0)), from
 }
 
@@ -29,11 +30,29 @@ func between(rng *rand.Rand, least, most time.Duration) time.Duration {
 	return least + time.Duration(rng.Int64N(int64(most-least)))
 }
 
+// tell puts a line in the test's log, and in the file that FIGURES names: go test shows no log of a test that holds.
+func tell(t *testing.T, text string) {
+	t.Helper()
+	t.Log(text)
+	name := os.Getenv("FIGURES")
+	if name == "" {
+		return
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err == nil {
+		_, err = fmt.Fprintf(f, "%s: %s\n", t.Name(), text)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // figures are what a test has seen: in its log, and as a section of the report if one is wanted and the test holds.
 func figures(t *testing.T, format string, args ...any) {
 	t.Helper()
 	text := fmt.Sprintf(format, args...)
-	t.Log(text)
+	tell(t, text)
 	if *report == "" || t.Failed() {
 		return
 	}

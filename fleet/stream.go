@@ -74,7 +74,7 @@ func (f *fleet) setUp(ctx context.Context) (err error) {
 	if _, err = f.ensure(ctx, f.bucketConfig()); err != nil {
 		return err
 	}
-	f.kv, err = f.js.KeyValue(ctx, f.names.bucket())
+	f.kv, err = ask(ctx, func(ctx context.Context) (jetstream.KeyValue, error) { return f.js.KeyValue(ctx, f.names.bucket()) })
 	return err
 }
 
@@ -106,11 +106,12 @@ func (f *fleet) bucketConfig() jetstream.StreamConfig {
 
 // ensure makes a stream as it is wanted, or holds the one of that name against it.
 func (f *fleet) ensure(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
-	s, err := f.js.Stream(ctx, want.Name)
+	find := func(ctx context.Context) (jetstream.Stream, error) { return f.js.Stream(ctx, want.Name) }
+	s, err := ask(ctx, find)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		s, err = f.js.CreateStream(ctx, want)
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-			s, err = f.js.Stream(ctx, want.Name) // another node was quicker
+			s, err = ask(ctx, find) // another node was quicker
 		}
 	}
 	if err != nil {

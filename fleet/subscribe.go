@@ -218,6 +218,16 @@ func (w *Worker) wait(h held) {
 	w.waiting[h.d], w.latest[sequence] = unacknowledged{m: h.m, sequence: sequence}, h.d
 }
 
+// renew has an event that waits be acknowledged by its newest delivery.
+func (w *Worker) renew(d *chiru.Dispatch, m jetstream.Msg) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if u, ok := w.waiting[d]; ok {
+		u.m = m
+		w.waiting[d] = u
+	}
+}
+
 // taken notes that inbound has taken an event.
 func (w *Worker) taken(d *chiru.Dispatch, until time.Time) {
 	w.mu.Lock()
@@ -282,7 +292,7 @@ func (r *reading) stream(ctx context.Context) (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, claimWait)
 	defer cancel()
 	what := "stream " + r.names.stream()
-	stream, err := r.js.Stream(ctx, r.names.stream())
+	stream, err := ask(ctx, func(ctx context.Context) (jetstream.Stream, error) { return r.js.Stream(ctx, r.names.stream()) })
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,10 @@ import (
 	"github.com/chiru-go/chiru/fleet"
 )
 
-var workerKills = flag.Int("worker-kills", 8, "how often a worker is killed, and a third as often the node")
+var (
+	workerKills = flag.Int("worker-kills", 8, "how often a worker is killed, and a third as often the node")
+	workerRate  = flag.Float64("worker-rate", 500, "events a second for the workers that are killed")
+)
 
 // workerEnv carries the configuration of a process that is a worker and nothing else, so that it can be killed.
 const workerEnv = "CHIRU_TEST_WORKER"
@@ -128,7 +132,7 @@ func away(e *fleet.Embedded) string {
 
 func TestEffectsOfKilledWorkersAreAppliedOnceByTheEventsID(t *testing.T) {
 	rng, seed := dice(t)
-	s := busy(t, 2000, killedShards)
+	s := busy(t, *workerRate, killedShards)
 	e := embed(t, stateOf(t))
 	defer e.Close()
 	nodes := nodeConfig{API: s.API(), Token: s.Token(), NATS: away(e), Node: "node", LeaseTTL: 2 * time.Second}
@@ -140,14 +144,20 @@ func TestEffectsOfKilledWorkersAreAppliedOnceByTheEventsID(t *testing.T) {
 	}
 	readies(t, s, e.Conn, killedShards)
 	workers := make([]*process, 3)
+	launchOne := func(i int) *process {
+		one := cfg
+		one.Tries += strconv.Itoa(i)
+		return launchWorker(t, one)
+	}
 	for i := range workers {
-		workers[i] = launchWorker(t, cfg)
+		workers[i] = launchOne(i)
 	}
 	for n := range *workerKills {
-		time.Sleep(between(rng, 100*time.Millisecond, time.Second))
 		i := rng.IntN(len(workers))
+		comes(t, cfg.Tries+strconv.Itoa(i)) // a kill before it works would hit nothing
+		time.Sleep(between(rng, 0, 500*time.Millisecond))
 		workers[i].kill()
-		workers[i] = launchWorker(t, cfg)
+		workers[i] = launchOne(i)
 		if n%3 == 2 {
 			node.kill()
 			node = launch(t, nodes)
@@ -179,17 +189,20 @@ func TestEffectsOfKilledWorkersAreAppliedOnceByTheEventsID(t *testing.T) {
 	if missing > 0 {
 		t.Errorf("%d events have had no effect", missing)
 	}
-	text, err := os.ReadFile(cfg.Tries)
-	if err != nil {
-		t.Fatal(err)
+	tries := 0
+	for i := range workers {
+		text, err := os.ReadFile(cfg.Tries + strconv.Itoa(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tries += strings.Count(string(text), "\n")
 	}
-	tries := strings.Count(string(text), "\n")
 	if tries <= len(ids) {
 		t.Errorf("%d events came %d times: the kills have hit nothing", len(ids), tries)
 	}
-	figures(t, "%d kills of one of 3 workers and %d of the node, at 2,000 events/s over %d shards (seed %d): %d events stored, each with one effect; "+
+	figures(t, "%d kills of one of 3 workers and %d of the node, at %.0f events/s over %d shards (seed %d): %d events stored, each with one effect; "+
 		"%d came again to a worker after one that was killed with them in hand.",
-		*workerKills, *workerKills/3, killedShards, seed, len(ids), tries-len(ids))
+		*workerKills, *workerKills/3, *workerRate, killedShards, seed, len(ids), tries-len(ids))
 }
 
 // An event that kills each worker that gets it ends as a dead letter. Those beside it, which the killed workers had fetched with it, do not.
@@ -233,6 +246,23 @@ func TestEventThatKillsItsWorkersIsTheOnlyDeadLetter(t *testing.T) {
 	}
 	if want := 2*around - 1 + deaths*around; len(effects) != want {
 		t.Errorf("%d events have had an effect, want %d", len(effects), want)
+	}
+}
+
+// comes waits until a file grows.
+func comes(t *testing.T, file string) {
+	t.Helper()
+	size := func() int64 {
+		if info, err := os.Stat(file); err == nil {
+			return info.Size()
+		}
+		return 0
+	}
+	before := size()
+	for late := time.Now().Add(within); size() == before; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(late) {
+			t.Fatalf("nothing comes in %s", file)
+		}
 	}
 }
 

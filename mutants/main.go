@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-const longest = 20 * time.Minute // a whole run
+const longest = 40 * time.Minute // a whole run
 
 func main() {
 	run := flag.String("run", "", "only mutants whose name matches this `regexp`")

@@ -5,12 +5,18 @@ import "time"
 // The beats whose times are kept until their ACKs come.
 const latenciesMost = 8
 
-// What falls due this long ago was not waited for; see late.
-const lateBeat = time.Second
+const (
+	// What falls due this long ago was not waited for; see late.
+	lateBeat = time.Second
+	// The shards of a process beat at the same instants, this far apart: a process spends more on waking up than on a beat. Nothing is
+	// later for it. An interval shorter than gridLeast is kept as it is.
+	beatGrid  = 250 * time.Millisecond
+	gridLeast = 16 * time.Second
+)
 
 // pulse is the heartbeat of one connection (docs /events/gateway#sending-heartbeats).
 type pulse struct {
-	interval time.Duration // 0 before Hello
+	interval time.Duration // 0 before Hello; of one shard among many it may be shorter than Discord's, see beatGrid
 	next     time.Time     // the schedule is absolute: a late beat does not move it
 	last     time.Time     // the scheduled time of the newest beat
 	sent     int
@@ -27,10 +33,18 @@ type pulse struct {
 	owed bool
 }
 
-func (p *pulse) start(now time.Time, interval time.Duration, jitter float64) {
+// start begins at Hello; together says that this shard is one of many.
+func (p *pulse) start(now time.Time, interval time.Duration, jitter float64, together bool) {
 	p.interval = interval
 	p.next = now.Add(time.Duration(float64(interval) * jitter))
 	p.readAll = true
+	if together && interval >= gridLeast {
+		p.interval -= interval % beatGrid
+		p.next = p.next.Add(-time.Duration(p.next.UnixNano() % int64(beatGrid)))
+		if p.next.Before(now) {
+			p.next = now
+		}
+	}
 }
 
 // due passes one scheduled beat. It reports false if the connection is dead: no ACK came between two

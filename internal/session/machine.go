@@ -195,7 +195,7 @@ func (m *Machine) hello(now time.Time, msg Message) Effects {
 	if msg.Interval < minInterval || msg.Interval > maxInterval {
 		return m.lose(now, Failure{Kind: HelloInvalid})
 	}
-	m.pulse.start(now, msg.Interval, m.rand())
+	m.pulse.start(now, msg.Interval, m.rand(), m.retry.spread > 0)
 	if m.session.ID != "" {
 		return m.becomeResuming(now)
 	}
