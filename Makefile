@@ -54,7 +54,7 @@ fleet-node:
 # Nodes and NATS servers that are killed, and what the stream has then: a slice, which prints its seeds. KILLS=100 is a full run.
 KILLS ?= 8
 fleet:
-	go test $(RACE) -count=1 -timeout 20m -v -run '^(TestKilled|TestNodeCutFrom|TestShardsMove|TestNodesShare|TestProcessesThatRace|TestNodesSpend|TestStoppedNode|TestFullDisk|TestWorkerReads|TestEffects|TestEventThatKills|TestLanesKeep)' ./fleet -kills $(KILLS)
+	go test $(RACE) -count=1 -timeout 20m -v -run '^(TestKilled|TestNodeCutFrom|TestShardsMove|TestNodesShare|TestProcessesThatRace|TestNodesSpend|TestStoppedNode|TestFullDisk|TestWorkerReads|TestWorkerHasNo|TestWorkerInAn|TestWorkerWith|TestEffects|TestEventThatKills|TestLanesKeep)' ./fleet -kills $(KILLS)
 
 # What simulation/REPORT.md says, anew.
 sim-report:

@@ -39,7 +39,7 @@ var layers = map[string]layer{
 	"gatewaytest": {outside: []string{"github.com/klauspost/compress"}}, // nothing of the client
 	"fleet": {
 		own:     []string{".", "cluster", "sessions"},
-		outside: []string{"github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go"},
+		outside: []string{"github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go", "github.com/nats-io/nkeys"},
 	},
 	"cmd/chiru": {
 		own:     []string{".", "cluster", "fleet", "gatewaytest", "sessions"},

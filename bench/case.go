@@ -21,6 +21,12 @@ const fan = "fan"
 
 const fanMost = 64 // shards
 
+// The modes of the way into a fleet's stream: as fast as it can, and at paceFleet events a second. To a client both are throughput.
+const (
+	fleetFlood = "fleet"
+	fleetPaced = "fleet-paced"
+)
+
 // options are the flags.
 type options struct {
 	modes, compressions, procs []string
@@ -43,7 +49,11 @@ type contender struct {
 	modes        []string
 }
 
-const node = "discordjs"
+const (
+	node         = "discordjs"
+	plainPublish = "plain publish"
+	chiruFleet   = "chiru fleet"
+)
 
 var (
 	every     = []string{stream.None, stream.Payload, stream.Zlib, stream.Zstd}
@@ -58,7 +68,9 @@ var contenders = []contender{
 	{name: "bare floor", binary: "floor", variant: "bare", compressions: every, modes: []string{client.Throughput}},
 	{name: "floor", binary: "floor", variant: "full", compressions: every, modes: []string{client.Throughput, fan, client.Idle, client.Latency}},
 	{name: "reusing floor", binary: "floor", variant: "reusing", compressions: every, modes: []string{client.Throughput}},
-	{name: "chiru raw", binary: "chiru", variant: "raw", compressions: transport, modes: []string{client.Throughput, fan, client.Idle, client.Latency, client.Reconnect}},
+	{name: "chiru raw", binary: "chiru", variant: "raw", compressions: transport, modes: []string{client.Throughput, fan, client.Idle, client.Latency, client.Reconnect, fleetFlood, fleetPaced}},
+	{name: plainPublish, binary: "fleet", variant: "publish", compressions: transport, modes: []string{fleetFlood, fleetPaced}},
+	{name: chiruFleet, binary: "fleet", variant: "whole", compressions: transport, modes: []string{fleetFlood, fleetPaced}},
 	{name: "chiru filtered", binary: "chiru", variant: "filtered", compressions: transport, modes: []string{client.Throughput}},
 	{name: "chiru decoded", binary: "chiru", variant: "decoded", compressions: transport, modes: []string{client.Throughput, client.Latency}},
 	{name: "discordgo", binary: "discordgo", compressions: old, peer: true, v2: true},
@@ -110,7 +122,7 @@ func (o *options) cases() (list []runCase) {
 				continue
 			}
 			for _, compression := range p.compressions {
-				if !slices.Contains(o.compressions, compression) {
+				if !slices.Contains(o.compressions, compression) || mode == fleetPaced && compression != stream.Zlib {
 					continue
 				}
 				c := runCase{mode: mode, client: p.name, compression: compression, binary: p.binary, variant: p.variant}
@@ -144,6 +156,12 @@ func (o *options) sizes(c runCase, peer bool) (list []runCase) {
 			c.events = o.fanEvents / fanMost * (fanMost / c.shards)
 			list = append(list, c)
 		}
+	case fleetFlood:
+		c.events = o.events
+		list = append(list, c)
+	case fleetPaced:
+		c.events = o.paced
+		list = append(list, c)
 	case client.Idle:
 		for _, c.shards = range []int{idleFew, idleMany} {
 			c.events = o.idleEvents

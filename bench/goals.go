@@ -108,6 +108,32 @@ func (r *results) goals() (list []goal) {
 	for _, c := range transport {
 		add(goal{what: "5: 64 shards into one channel, of one shard, " + c, got: scaled(100, r.ratios(key{fan, "chiru raw", c, fanMost, false}, key{fan, "chiru raw", c, 1, false}, speed)), want: 90, format: percent})
 	}
+	for _, mode := range []string{fleetFlood, fleetPaced} {
+		for _, c := range transport {
+			add(goal{what: "6: " + paceOf[mode] + ", into the stream, of raw and plain publish together, " + c, got: r.ofTheParts(mode, c), want: 1.3, most: true, format: times})
+		}
+		add(goal{what: "6: " + paceOf[mode] + ", CPU of an event into the stream, " + stream.Zlib, got: r.all(key{mode, chiruFleet, stream.Zlib, 1, false}, microseconds), want: 40, most: true, format: "%.1f µs"})
+	}
+	return list
+}
+
+// paceOf says how fast the events of a mode come.
+var paceOf = map[string]string{fleetFlood: "a flood", fleetPaced: thousands(paceFleet) + " events a second"}
+
+// microseconds are of CPU, for an event.
+func microseconds(m measured) float64 { return 1e6 * m.CPU / float64(m.Events) }
+
+// ofTheParts is what an event costs from the socket into the stream, of what its delivery and its publishing cost alone in the same round.
+func (r *results) ofTheParts(mode, compression string) (list []float64) {
+	costs := func(name string) map[int]float64 {
+		return r.values(key{mode, name, compression, 1, false}, microseconds)
+	}
+	raw, publish := costs("chiru raw"), costs(plainPublish)
+	for round, whole := range costs(chiruFleet) {
+		if raw[round] > 0 && publish[round] > 0 {
+			list = append(list, whole/(raw[round]+publish[round]))
+		}
+	}
 	return list
 }
 

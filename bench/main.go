@@ -35,7 +35,7 @@ func run(args []string) error {
 	defer stop()
 	var o options
 	fs := flag.NewFlagSet("bench", flag.ExitOnError)
-	modes := fs.String("modes", "throughput,fan,idle,latency,reconnect", "what to measure")
+	modes := fs.String("modes", "throughput,fan,idle,latency,reconnect,fleet,fleet-paced", "what to measure")
 	compressions := fs.String("compressions", "none,payload,zlib-stream,zstd-stream", "with which compressions")
 	procs := fs.String("procs", "all,one", "for throughput: all Ps, and GOMAXPROCS=1")
 	clients := fs.String("clients", ".", "which clients, by a regular expression")

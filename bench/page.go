@@ -31,6 +31,7 @@ A name that ends in "v2" is the same peer, built with GOEXPERIMENT=jsonv2.
 	b.WriteString(r.idle())
 	b.WriteString(r.latency())
 	b.WriteString(r.reconnect())
+	b.WriteString(r.fleet())
 	b.WriteString(r.failures())
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
@@ -190,6 +191,21 @@ func (r *results) reconnect() string {
 			}
 			return cpu + " / " + thousands(median(r.all(k, func(m measured) float64 { return float64(m.Wire) / 1024 })))
 		})
+}
+
+func (r *results) fleet() string {
+	var b strings.Builder
+	for _, mode := range []string{fleetFlood, fleetPaced} {
+		b.WriteString(r.grid("Into a fleet's stream, "+paceOf[mode]+": µs of CPU per event, NATS included (events per CPU-second; allocations)", mode, "client", func(name, c string) string {
+			k := key{mode, name, c, 1, false}
+			cost := value(r.all(k, microseconds), decimals("%.1f"))
+			if cost == "" {
+				return ""
+			}
+			return fmt.Sprintf("%s (%s; %.1f)", cost, thousands(median(r.all(k, speed))), median(r.all(k, allocsPerEvent)))
+		}))
+	}
+	return b.String()
 }
 
 func (r *results) failures() string {

@@ -23,7 +23,10 @@ import (
 // runTimeout is for one run, however slow the machine.
 const runTimeout = 3 * time.Minute
 
-const paceRate = 2000
+const (
+	paceRate  = 2000
+	paceFleet = 5000
+)
 
 // ready is what the blaster prints.
 type ready struct {
@@ -65,14 +68,14 @@ func (b *bench) runAll(ctx context.Context, o options, cases []runCase, r *resul
 // runOne runs a server and a client.
 func (b *bench) runOne(ctx context.Context, o options, c runCase) (m measured, err error) {
 	mode := c.mode
-	if mode == fan {
+	switch mode {
+	case fan, fleetFlood, fleetPaced:
 		mode = client.Throughput
 	}
+	rate := map[string]float64{client.Latency: paceRate, fleetPaced: paceFleet}[c.mode]
 	args := []string{"-dir", b.dir, "-mode", mode, "-compression", c.compression, "-seed", fmt.Sprint(o.seed),
-		"-made", fmt.Sprint(max(o.events, o.paced)), "-events", fmt.Sprint(c.events), "-shards", fmt.Sprint(c.shards)}
-	if mode == client.Latency {
-		args = append(args, "-rate", fmt.Sprint(paceRate))
-	}
+		"-made", fmt.Sprint(max(o.events, o.paced)), "-events", fmt.Sprint(c.events), "-shards", fmt.Sprint(c.shards),
+		"-rate", fmt.Sprint(rate)}
 	if c.mode == fan {
 		// Few shards get again and again what each of many gets once: the mix is the same for all.
 		args = append(args, "-period", fmt.Sprint(o.fanEvents/fanMost))
@@ -84,7 +87,7 @@ func (b *bench) runOne(ctx context.Context, o options, c runCase) (m measured, e
 	defer stop()
 	job := client.Job{
 		Host: at.Host, Mode: mode, Compression: c.compression, Variant: c.variant, Shards: c.shards, Events: c.events,
-		Timeout: runTimeout,
+		Rate: rate, Seed: o.seed, Timeout: runTimeout,
 	}
 	if watched(c) {
 		job.Window = o.window

@@ -59,6 +59,32 @@ func TestRatiosAreThoseWithinARound(t *testing.T) {
 	}
 }
 
+func TestWayIntoTheStreamIsHeldAgainstItsPartsOfTheSameRound(t *testing.T) {
+	r := newResults(options{}, nil)
+	add := func(round int, name string, cpu float64) {
+		r.add(runCase{mode: fleetFlood, client: name, compression: stream.Zlib, shards: 1}, round, measured{Result: client.Result{Events: 1_000_000, CPU: cpu}})
+	}
+	for round, slower := range []float64{1, 3} {
+		add(round, "chiru raw", 10*slower)
+		add(round, plainPublish, 20*slower)
+		add(round, chiruFleet, 36*slower)
+	}
+	add(2, chiruFleet, 99) // whose parts have failed
+	if got := r.ofTheParts(fleetFlood, stream.Zlib); len(got) != 2 || got[0] != 1.2 || got[1] != 1.2 {
+		t.Errorf("the ratios are %v, want 1.2 twice", got)
+	}
+	page := r.page()
+	for _, want := range []string{
+		"| 6: a flood, into the stream, of raw and plain publish together, zlib-stream | ≤ 1.30× | 1.20× ±0 % | holds |",
+		"| 6: a flood, CPU of an event into the stream, zlib-stream | ≤ 40.0 µs | 99.0 µs ±",
+		"| plain publish | – | – | 40.0 ±50 % (",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page has no %q:\n%s", want, page)
+		}
+	}
+}
+
 func TestFastestGoPeerIsOfBothBuildsAndNeverNode(t *testing.T) {
 	r := newResults(options{}, nil)
 	for name, cpu := range map[string]float64{"discordgo": 3, "disgo" + v2: 2, "@discordjs/ws": 1, "chiru raw": 0.5} {

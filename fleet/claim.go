@@ -24,15 +24,19 @@ func (f *fleet) claimShard(ctx context.Context, shard int, still func(context.Co
 	ctx, cancel := context.WithTimeout(ctx, claimWait)
 	defer cancel()
 	var before uint64
-	known, err := f.lastOf(ctx, f.names.claim(shard))
+	newest, err := f.lastOf(ctx, f.names.claim(shard))
 	if err != nil {
 		return claim{}, err
 	}
-	if known != nil {
-		before = known.Sequence
+	if newest != nil {
+		before = newest.Sequence
+	}
+	known, _, err := f.ownLastOf(ctx, f.names.claim(shard))
+	if err != nil && !errors.Is(err, errOtherFrame) {
+		return claim{}, err
 	}
 	at, err := f.positionOf(ctx, shard, known)
-	if err != nil {
+	if err != nil && !errors.Is(err, errOtherFrame) {
 		return claim{}, err
 	}
 	if mine, err := still(ctx); err != nil || !mine {
@@ -48,8 +52,8 @@ func (f *fleet) claimShard(ctx context.Context, shard int, still func(context.Co
 		return claim{}, fmt.Errorf("claim: %w", err)
 	}
 	// The batch of the claim before may be open still: what it is sent is not held against the newest claim.
-	if before != 0 {
-		if err := f.endBatch(ctx, shard, before); err != nil {
+	if known != nil {
+		if err := f.endBatch(ctx, shard, known.Sequence); err != nil {
 			return claim{}, fmt.Errorf("claim: end the batch before: %w", err)
 		}
 	}
@@ -57,10 +61,14 @@ func (f *fleet) claimShard(ctx context.Context, shard int, still func(context.Co
 	if mine, err := still(ctx); err != nil || !mine {
 		return claim{}, orLost(err)
 	}
-	if at, err = f.positionOf(ctx, shard, known); err != nil {
-		return claim{}, err
+	at, err = f.positionOf(ctx, shard, known)
+	if errors.Is(err, errOtherFrame) {
+		// Once: the claim above says that there is no session.
+		f.counts[shard].boundaries.Add(1)
+		f.log.Error("session left: what Discord would not replay is lost", "shard", shard, "reason", err)
+		err = nil
 	}
-	return claim{ack.Sequence, at}, nil
+	return claim{ack.Sequence, at}, err
 }
 
 const (
@@ -83,17 +91,63 @@ func orLost(err error) error {
 
 // positionOf is where a shard's events go on: after the last one stored, or where the last claim was made if all have left the stream.
 func (f *fleet) positionOf(ctx context.Context, shard int, known *jetstream.RawStreamMsg) (position, error) {
-	last, err := f.lastOf(ctx, f.names.events(shard))
-	if err != nil {
-		return position{}, err
+	last, at, err := f.ownLastOf(ctx, f.names.events(shard))
+	if err != nil || last != nil && (known == nil || known.Sequence < last.Sequence) || known == nil {
+		return at, err
 	}
-	if last == nil || known != nil && known.Sequence > last.Sequence {
-		last = known
+	return readPosition(known.Header, f.frame)
+}
+
+// ownLastOf is the newest message of a subject that a node has stored, and its position. Whoever may publish to the stream may have stored others behind
+// it: they are passed over, and the log says so.
+func (f *fleet) ownLastOf(ctx context.Context, subject string) (*jetstream.RawStreamMsg, position, error) {
+	m, err := f.lastOf(ctx, subject)
+	for passed := 0; err == nil && m != nil; passed++ {
+		at, unread := readPosition(m.Header, f.frame)
+		if !errors.Is(unread, errForeign) {
+			return m, at, unread
+		}
+		if passed == 0 {
+			f.log.Error("message passed over: no node has stored it. See who may publish to the stream", "subject", m.Subject, "stream_sequence", m.Sequence)
+		}
+		m, err = f.lastBefore(ctx, subject, m.Sequence)
 	}
-	if last == nil {
-		return position{}, nil
+	return nil, position{}, err
+}
+
+// lastBefore is the newest message of a subject before a sequence of the stream. JetStream finds only the next one from a sequence on: so it is looked
+// for ever further back, and then by halves.
+func (f *fleet) lastBefore(ctx context.Context, subject string, sequence uint64) (found *jetstream.RawStreamMsg, err error) {
+	from, to := uint64(1), sequence
+	for step := uint64(1); found == nil; step *= 2 {
+		if step >= sequence {
+			step = sequence - 1
+		}
+		m, err := f.stream.GetMsg(ctx, sequence-step, jetstream.WithGetMsgSubject(subject))
+		if err != nil {
+			return nil, fmt.Errorf("read %s before %d: %w", subject, sequence, err)
+		}
+		if m.Sequence < sequence {
+			found = m
+		} else if sequence-step <= from {
+			return nil, nil
+		} else {
+			to = sequence - step
+		}
 	}
-	return readPosition(last.Header, f.frame)
+	for from = found.Sequence + 1; from < to; {
+		middle := from + (to-from)/2
+		m, err := f.stream.GetMsg(ctx, middle, jetstream.WithGetMsgSubject(subject))
+		if err != nil {
+			return nil, fmt.Errorf("read %s before %d: %w", subject, sequence, err)
+		}
+		if m.Sequence < sequence {
+			found, from = m, m.Sequence+1
+		} else {
+			to = middle
+		}
+	}
+	return found, nil
 }
 
 // lastOf is the newest message of a subject, by the stream's leader: a replica may lag behind. Nil if there is none.

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
 )
 
 const (
@@ -97,6 +99,9 @@ func turnedAway(nc *nats.Conn) error {
 	return nil
 }
 
+// noKeys is what is wrong with a credentials file in which there is no user's key.
+var noKeys = []error{nkeys.ErrNoSeedFound, nkeys.ErrInvalidNkeySeed, nkeys.ErrInvalidUserSeed, nkeys.ErrInvalidSeed, nkeys.ErrInvalidSeedLen, nkeys.ErrInvalidEncoding, nkeys.ErrInvalidChecksum}
+
 // explainConnect says what to do about a connection that can never be made.
 func explainConnect(err error) error {
 	if err == nil {
@@ -107,6 +112,7 @@ func explainConnect(err error) error {
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	_, alert := errors.AsType[tls.AlertError](err)
 	_, plain := errors.AsType[tls.RecordHeaderError](err)
+	keyless := slices.ContainsFunc(noKeys, func(one error) bool { return errors.Is(err, one) })
 	switch {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
 		return &SetupError{"nats", "the server does not accept the credentials: " + err.Error(), credentials}
@@ -120,6 +126,8 @@ func explainConnect(err error) error {
 		return &SetupError{"nats", "TLS: " + err.Error(), "use tls:// in NATS_URL"}
 	case errors.Is(err, nats.ErrNoInfoReceived):
 		return &SetupError{"nats", "what answers is no NATS server", "see whether the port in NATS_URL is right; 4222 is usual"}
+	case keyless:
+		return &SetupError{"nats", "the credentials file is none: " + err.Error(), "name the file that nsc generate creds has made (NATS_CREDS)"}
 	case file:
 		return &SetupError{"nats", err.Error(), "check the name of the file"}
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"github.com/chiru-go/chiru"
 )
 
 // Embedded is a NATS server with JetStream inside this process, for a fleet of one or a small one. Its data lie in a folder that no
@@ -34,10 +36,13 @@ type Embedded struct {
 type EmbeddedConfig struct {
 	// Folder keeps the data and daemon.json, closed to others; default StateFolder.
 	Folder string
+	// Name is the fleet's; default "bot". Users with permissions reach this one.
+	Name string
 	// Listen is the address, host:port; default a free port of the loopback address. One that other machines reach needs Users.
 	Listen string
 	// Users is a file with the blocks authorization and tls of a configuration of nats-server: who may come in. Without it programs with the password
-	// in daemon.json may, and, if Listen is set, all programs of this machine.
+	// in daemon.json may, and, if Listen is set, all programs of this machine. Users with permissions are workers: they reach the fleet's events and
+	// nothing else of the server, whatever their permissions allow.
 	Users string
 	// HTTP is the address of health and metrics, for daemon.json.
 	HTTP string
@@ -65,6 +70,10 @@ func Embed(ctx context.Context, cfg EmbeddedConfig) (_ *Embedded, err error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	cfg.Name = or(cfg.Name, defaultName)
+	if err := checkName(cfg.Name); err != nil {
+		return nil, &chiru.ConfigError{Field: "Name", Reason: err.Error()}
 	}
 	if err := privateFolder(cfg.Folder); err != nil {
 		return nil, &SetupError{cfg.Folder, err.Error(), diskHint(err, "the folder must be writable; XDG_STATE_HOME names another place for it")}

@@ -1,12 +1,16 @@
 package fleet
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -257,4 +261,204 @@ func TestQuietShardsEventIsStoredWithinASecond(t *testing.T) {
 		t.Error(err)
 	}
 	f.holds(t, ids("a", 1, 2)...)
+}
+
+// strange stores a message that is no node's.
+func (f *fleet) strange(t *testing.T, subject string, headers ...string) {
+	t.Helper()
+	m := &nats.Msg{Subject: subject, Data: []byte(`{"type":"io.nats.jetstream.api.v1.stream_info_response"}`), Header: nats.Header{}}
+	for i := 0; i < len(headers); i += 2 {
+		m.Header.Set(headers[i], headers[i+1])
+	}
+	if _, err := f.js.PublishMsg(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMessagesThatNoNodeHasStoredDoNotHoldUpAShard(t *testing.T) {
+	f := bench(t)
+	var log bytes.Buffer
+	f.log = slog.New(slog.NewTextHandler(&log, nil))
+	event, claim := f.names.event(0, "MESSAGE_CREATE", "5"), f.names.claim(0)
+	behind := func(n int) {
+		for range n {
+			f.strange(t, f.names.event(1, "T", "-")) // of another shard, between
+		}
+		for i := range n {
+			switch f.strange(t, event); i % 4 {
+			case 1:
+				f.strange(t, event, HeaderFormat, "1", HeaderSession, "a", HeaderSequence, "7")
+			case 2:
+				f.strange(t, event, HeaderFormat, "1", HeaderSession, "a", HeaderFrame, f.frame, HeaderSequence, "many")
+			case 3:
+				f.strange(t, claim)
+			}
+		}
+	}
+	behind(5)
+	first, err := f.claimShard(t.Context(), 0, always)
+	if err != nil || first.at != (position{}) {
+		t.Fatalf("with strange messages only: got %+v, %v", first.at, err)
+	}
+	var want int64
+	for _, n := range []int{1, 4, 30} {
+		s := f.begin(t)
+		if at := s.claim.at; want > 0 && at != (position{"a", want, ""}) {
+			t.Errorf("it goes on from %+v, want a:%d", at, want)
+		}
+		s.take("a", want+1, want+3)
+		want += 3
+		if err := s.end(t); err != nil {
+			t.Fatal(err)
+		}
+		behind(n)
+	}
+	// Nothing is newer than the claim but what is strange.
+	for range 2 {
+		c, err := f.claimShard(t.Context(), 0, always)
+		if err != nil || c.at != (position{"a", want, ""}) {
+			t.Errorf("it goes on from %+v, want a:%d: %v", c.at, want, err)
+		}
+		behind(3)
+	}
+	if text := log.String(); !strings.Contains(text, "no node has stored it") || !strings.Contains(text, event) {
+		t.Errorf("the log says %s", text)
+	}
+}
+
+func TestEventOfANewerChiruIsNotPassedOver(t *testing.T) {
+	f := bench(t)
+	s := f.begin(t)
+	s.take("a", 1, 3)
+	if err := s.end(t); err != nil {
+		t.Fatal(err)
+	}
+	f.strange(t, f.names.event(0, "T", "-"), HeaderFormat, "2")
+	if _, err := f.claimShard(t.Context(), 0, always); err == nil || !strings.Contains(err.Error(), `format "2", want 1`) {
+		t.Errorf("got %v, want a refusal", err)
+	}
+}
+
+// The owner's epoch is that of its own claim, not of what somebody else has stored under a claim's subject.
+func TestOwnersBatchEndsThoughAStrangeClaimIsBehindItsOwn(t *testing.T) {
+	f := bench(t)
+	old := f.begin(t)
+	old.take("a", 1, 3)
+	f.reaches(t, "a:3")
+	f.strange(t, f.names.claim(0))
+	next := f.begin(t)
+	next.take("a", 4, 5)
+	next.stored(t, "a", 5)
+	old.take("a", 4, 9)
+	if err := old.over(t); err == nil {
+		t.Error("the old owner's writer has not failed")
+	}
+	if err := next.end(t); err != nil {
+		t.Error(err)
+	}
+	f.holds(t, ids("a", 1, 5)...)
+}
+
+// meanwhile is a lease that holds, and something that happens when it is first asked for: after the checkpoint was read, and before the claim.
+func meanwhile(what func()) func(context.Context) (bool, error) {
+	asked := 0
+	return func(context.Context) (bool, error) {
+		if asked++; asked == 1 {
+			what()
+		}
+		return true, nil
+	}
+}
+
+func TestClaimThatAnotherWasQuickerWithIsRefused(t *testing.T) {
+	f := bench(t)
+	var other *stint
+	_, err := f.claimShard(t.Context(), 0, meanwhile(func() { other = f.begin(t) }))
+	if api, ok := errors.AsType[*jetstream.APIError](err); !ok || api.ErrorCode != codeWrongLast {
+		t.Errorf("got %v, want a refusal by the stream", err)
+	}
+	other.take("a", 1, 2)
+	if err := other.end(t); err != nil {
+		t.Errorf("the other: %v", err)
+	}
+	f.holds(t, ids("a", 1, 2)...)
+}
+
+func TestClaimGoesOnFromWhatTheOldOwnerStoresMeanwhile(t *testing.T) {
+	f := bench(t)
+	old := f.begin(t)
+	old.take("a", 1, 3)
+	f.reaches(t, "a:3")
+	c, err := f.claimShard(t.Context(), 0, meanwhile(func() {
+		old.take("a", 4, 7)
+		f.reaches(t, "a:7")
+	}))
+	if want := (position{"a", 7, ""}); err != nil || c.at != want {
+		t.Errorf("it goes on from %+v, want %+v: %v", c.at, want, err)
+	}
+	old.take("a", 8, 8)
+	if err := old.over(t); err == nil {
+		t.Error("the old owner's writer has not failed")
+	}
+	f.holds(t, ids("a", 1, 7)...)
+}
+
+// The stream is gone: what it has not answered for is not stored, whatever was sent.
+func TestEventCountsAsStoredOnlyWhenTheStreamSaysSo(t *testing.T) {
+	f := bench(t)
+	s := f.begin(t)
+	s.take("a", 1, 2)
+	s.stored(t, "a", 2)
+	if err := f.js.DeleteStream(t.Context(), f.names.stream()); err != nil {
+		t.Fatal(err)
+	}
+	s.take("a", 3, 3)
+	if err := s.over(t); err == nil {
+		t.Error("the writer has not failed")
+	}
+	if at := s.w.floor.position(); at != (position{"a", 2, ""}) {
+		t.Errorf("it counts as stored up to %+v", at)
+	}
+}
+
+// Heartbeats acknowledge to Discord what Save has returned for.
+func TestSaveReturnsOnceTheStreamHasTheEventAndFailsIfItNeverWill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		floor := newFloor(position{"a", 2, ""})
+		c := &checkpoints{from: map[int]source{}}
+		c.set(3, source{floor: floor})
+		save := func(shard int, id string, sequence int64) <-chan error {
+			saved := make(chan error, 1)
+			go func() {
+				saved <- c.Save(t.Context(), chiru.SessionKey{ShardID: shard}, chiru.Session{ID: id, Sequence: sequence})
+			}()
+			synctest.Wait()
+			return saved
+		}
+		if err := <-save(3, "a", 2); err != nil {
+			t.Errorf("an event that is stored: %v", err)
+		}
+		if err := <-save(0, "a", 2); !errors.Is(err, errNotOwned) {
+			t.Errorf("a shard of another's: %v", err)
+		}
+		third, next, never := save(3, "a", 3), save(3, "b", 1), save(3, "b", 2)
+		floor.move(position{"a", 3, ""})
+		synctest.Wait()
+		if len(third) != 1 || len(next)+len(never) > 0 {
+			t.Fatalf("up to a:3: %d, %d and %d have returned", len(third), len(next), len(never))
+		}
+		floor.move(position{"b", 1, ""})
+		synctest.Wait()
+		if len(next) != 1 || len(never) > 0 {
+			t.Fatalf("up to b:1: %d and %d have returned", len(next), len(never))
+		}
+		over := errors.New("over")
+		floor.stop(over)
+		if err := <-never; !errors.Is(err, over) {
+			t.Errorf("what is never stored is saved with %v", err)
+		}
+		if err := errors.Join(<-third, <-next); err != nil {
+			t.Error(err)
+		}
+	})
 }

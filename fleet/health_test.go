@@ -15,10 +15,11 @@ func TestHealthIsAboutEventsThatAreStoredInTime(t *testing.T) {
 	}{
 		{"no shard to have", true, "", nil, "", ""},
 		{"all live", true, "", []ShardStatus{{Shard: 0, State: "live"}, {Shard: 1, State: "live", Waiting: 10}}, "", ""},
-		{"one gets connected", true, "", []ShardStatus{{Shard: 0, State: "live"}, {Shard: 1, State: "resuming"}}, "", "shards 1 are not live"},
+		{"one gets connected", true, "", []ShardStatus{{Shard: 0, State: "live"}, {Shard: 1, State: "resuming"}}, "", "shard 1 is not live"},
 		{"one is not stored", true, "", []ShardStatus{{Shard: 3, State: "live", Waiting: 10.6}},
 			"shard 3: an event has not been stored for 11 s", "shard 3: an event has not been stored for 11 s"},
-		{"no nats", false, "shard 2: gone", []ShardStatus{{Shard: 2, State: "ended"}}, "shard 2: gone; nats is not connected", "shard 2: gone; nats is not connected; shards 2 are not live"},
+		{"no nats", false, "shard 2: gone", []ShardStatus{{Shard: 2, State: "ended"}}, "shard 2: gone; nats is not connected", "shard 2: gone; nats is not connected; shard 2 is not live"},
+		{"two away", true, "", []ShardStatus{{Shard: 4, State: "queued"}, {Shard: 7}}, "", "shards 4, 7 are not live"},
 		{"many away", true, "", make([]ShardStatus, 9), "", "shards 0, 0, 0, 0, 0 and 4 more are not live"},
 	} {
 		st := NodeStatus{Health: c.health, Shards: c.shards}

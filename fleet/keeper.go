@@ -183,6 +183,10 @@ func (k *keeper) claim(ctx context.Context) {
 			return
 		}
 		got, err := k.leases.takeOver(asking, shardKey(shard))
+		if lasting(err) {
+			k.f.log.Error("shard not claimed", "shard", shard, "error", err)
+			continue // the others are not held up by one key
+		}
 		if err != nil {
 			if ctx.Err() == nil {
 				k.f.log.Warn("shard not claimed", "shard", shard, "error", err)

@@ -168,7 +168,7 @@ func (l *leases) read(ctx context.Context, key string) (*lease, uint64, error) {
 	}
 	held, err := readLease(entry.Value())
 	if err != nil {
-		return nil, 0, fmt.Errorf("lease %s: %w", key, err)
+		return nil, 0, &SetupError{"key " + key, "it is not of this chiru's format: " + err.Error(), "run the chiru that wrote it, or a newer one"}
 	}
 	return held, entry.Revision(), nil
 }

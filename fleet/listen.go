@@ -31,6 +31,9 @@ func (c EmbeddedConfig) listen(o *server.Options, password string) (needed strin
 		if err := readUsers(c.Users, o); err != nil {
 			return "", &SetupError{c.Users, err.Error(), "it has an authorization block with users, and a tls block if wanted, as a configuration of nats-server has them"}
 		}
+		if err := divide(c.Name, o); err != nil {
+			return "", &SetupError{c.Users, err.Error(), ""}
+		}
 	}
 	if c.Listen != "" && c.Users == "" {
 		if !isLoopback(o.Host) {

@@ -140,6 +140,11 @@ func (f *fleet) live(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = telling.Unsubscribe() }()
+	making, err := f.makeConsumers()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = making.Unsubscribe() }()
 	f.log.Info("node starts", "fleet", f.cfg.Name, "node", f.node, "shards", shards)
 
 	// The cluster ends after the shards have been given up, unless Discord ends it.

@@ -170,6 +170,36 @@ func TestValuesOfAnotherFormatAreRefused(t *testing.T) {
 	}
 }
 
+func TestShardWhoseLeaseCannotBeReadHoldsUpNoOther(t *testing.T) {
+	s := discord(t, gatewaytest.Config{Guilds: 2, Shards: 2, MaxConcurrency: 2})
+	e := embed(t, stateOf(t))
+	defer e.Close()
+	node := start(t, configOf(t, s, e.Conn))
+	owned(t, e.Conn, "live", func(_ map[string]int, live int) bool { return live == 2 })
+	node.end()
+	js, err := jetstream.New(e.Conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kv, err := js.KeyValue(t.Context(), "CHIRU_bot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kv.Put(t.Context(), "shard.0", []byte(`{"format":2}`)); err != nil {
+		t.Fatal(err)
+	}
+	log := &kept{}
+	cfg := configOf(t, s, e.Conn)
+	cfg.Logger = log.logger()
+	node = start(t, cfg)
+	defer node.end()
+	owned(t, e.Conn, "shard 1", func(by map[string]int, live int) bool { return by["test"] == 1 && live == 1 })
+	log.has(t, "key shard.0: it is not of this chiru's format: format 2, want 1")
+	if got, err := kv.Get(t.Context(), "shard.0"); err != nil || string(got.Value()) != `{"format":2}` {
+		t.Errorf("the key is %v, %v", got, err)
+	}
+}
+
 func TestSettingsOfAnOlderChiruAreBroughtUpToDateAndSaid(t *testing.T) {
 	s := discord(t, gatewaytest.Config{})
 	e := embed(t, stateOf(t))

@@ -150,6 +150,8 @@ func (st *NodeStatus) judge(connected bool) {
 	switch most := 5; {
 	case len(away) > most:
 		st.Ready = join(st.Ready, fmt.Sprintf("shards %s and %d more are not live", strings.Join(away[:most], ", "), len(away)-most))
+	case len(away) == 1:
+		st.Ready = join(st.Ready, fmt.Sprintf("shard %s is not live", away[0]))
 	case len(away) > 0:
 		st.Ready = join(st.Ready, fmt.Sprintf("shards %s are not live", strings.Join(away, ", ")))
 	}
@@ -169,7 +171,8 @@ func (f *fleet) answerStatus() (*nats.Subscription, error) {
 	})
 }
 
-// AskStatus asks all nodes of a fleet, and returns what those say that answer within a time, by their names.
+// AskStatus asks all nodes of a fleet, and returns what those say that answer within a time, by their names. If there are only such as have another
+// format, that is a *SetupError.
 func AskStatus(ctx context.Context, nc *nats.Conn, fleet string, within time.Duration) ([]NodeStatus, error) {
 	if fleet == "" {
 		fleet = defaultName
@@ -189,18 +192,25 @@ func AskStatus(ctx context.Context, nc *nats.Conn, fleet string, within time.Dur
 		return nil, err
 	}
 	var nodes []NodeStatus
+	var other error
 	for {
 		m, err := sub.NextMsgWithContext(ctx)
 		switch {
 		case errors.Is(err, nats.ErrNoResponders), errors.Is(err, context.DeadlineExceeded):
 			slices.SortFunc(nodes, func(a, b NodeStatus) int { return strings.Compare(a.Node, b.Node) })
+			if len(nodes) == 0 {
+				return nil, other
+			}
 			return nodes, nil
 		case err != nil:
 			return nodes, err
 		}
 		var one NodeStatus
-		if err := json.Unmarshal(m.Data, &one); err == nil && one.Format == Format {
+		switch err := json.Unmarshal(m.Data, &one); {
+		case err == nil && one.Format == Format:
 			nodes = append(nodes, one)
+		case err == nil:
+			other = &SetupError{"node " + one.Node, fmt.Sprintf("its answer has format %d; this chiru knows %d", one.Format, Format), "use the chiru that the nodes run"}
 		}
 	}
 }

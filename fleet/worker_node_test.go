@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/chiru-go/chiru/fleet"
+	"github.com/chiru-go/chiru/gatewaytest"
 )
 
 const nodeWorker = "../examples/fleet-node"
@@ -24,8 +25,18 @@ func TestWorkerInNodeReadsBuriesSendsAndSharesWithOneInGo(t *testing.T) {
 	if _, missing := os.Stat(nodeWorker + "/node_modules"); err != nil || missing != nil {
 		t.Skip("NOT TESTED: the worker in Node, for lack of node or of its packages; make fleet-node installs them")
 	}
-	s, e := fleetOf(t, 1)
-	js, err := jetstream.New(e.Conn)
+	t.Run("as a user without permissions", func(t *testing.T) {
+		s, e := fleetOf(t, 1)
+		shareWithNode(t, node, s, e.Conn, e.Door.URL, e.Door.User, e.Door.Password)
+	})
+	t.Run("as a worker", func(t *testing.T) {
+		s, e, _ := fleetWithWorker(t, "bot", gatewaytest.Config{Guilds: 1, Members: 1, Record: 1 << 16})
+		shareWithNode(t, node, s, e.Conn, e.Door.URL, "worker", workerPassword)
+	})
+}
+
+func shareWithNode(t *testing.T, node string, s *gatewaytest.Server, nc *nats.Conn, url, user, password string) {
+	js, err := jetstream.New(nc)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +54,7 @@ func TestWorkerInNodeReadsBuriesSendsAndSharesWithOneInGo(t *testing.T) {
 
 	cmd := exec.Command(node, "worker.mjs")
 	cmd.Dir, cmd.Stderr = nodeWorker, os.Stderr
-	cmd.Env = append(os.Environ(), "NATS_URL="+e.Door.URL, "NATS_USER="+e.Door.User, "NATS_PASSWORD="+e.Door.Password)
+	cmd.Env = append(os.Environ(), "NATS_URL="+url, "NATS_USER="+user, "NATS_PASSWORD="+password)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -92,10 +103,10 @@ func TestWorkerInNodeReadsBuriesSendsAndSharesWithOneInGo(t *testing.T) {
 		t.Errorf("it has read %s", text)
 	}
 	received(t, s, 3, 1)
-	if all := letters(t, e.Conn, 1); all[0].Subject != "chiru.bot.dead.counter.MESSAGE_CREATE" || !strings.HasPrefix(all[0].Header.Get(fleet.HeaderDead), "unreadable: ") {
+	if all := letters(t, nc, 1); all[0].Subject != "chiru.bot.dead.counter.MESSAGE_CREATE" || !strings.HasPrefix(all[0].Header.Get(fleet.HeaderDead), "unreadable: ") {
 		t.Errorf("the dead letter is %v", all[0])
 	}
-	settled(t, e.Conn, "counter")
+	settled(t, nc, "counter")
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +115,7 @@ func TestWorkerInNodeReadsBuriesSendsAndSharesWithOneInGo(t *testing.T) {
 
 	// One in Go goes on where it was.
 	s.Dispatch(0, "MESSAGE_CREATE", message{"81384788765712384", "three"})
-	w := work(t, fleet.SubscribeConfig{Conn: e.Conn, Durable: "counter", Types: []string{"MESSAGE_CREATE"}})
+	w := work(t, fleet.SubscribeConfig{Conn: nc, Durable: "counter", Types: []string{"MESSAGE_CREATE"}})
 	if d := w.next(); !strings.Contains(string(d.Body), "three") {
 		t.Errorf("the worker in Go got %s", d.Body)
 	}

@@ -143,10 +143,13 @@ func (s *Server) remaining(now time.Time) int {
 }
 
 // revoke replaces the token by one nobody knows and ends every session. Called with s.mu held.
-func (s *Server) revoke() {
-	s.token = "revoked." + s.newSessionID()
+func (s *Server) revoke() { s.retoken("revoked."+s.newSessionID(), "the token was revoked") }
+
+// retoken replaces the token and ends every session. Called with s.mu held.
+func (s *Server) retoken(token, why string) {
+	s.token = token
 	for _, sess := range s.sessions {
-		s.kill(sess, "the token was revoked")
+		s.kill(sess, why)
 	}
 	for _, c := range slices.Clone(s.conns) {
 		c.close(4004, closeReason[4004])

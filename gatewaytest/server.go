@@ -183,6 +183,13 @@ func (s *Server) Token() string {
 	return s.token
 }
 
+// ResetToken makes another token the valid one, as the developer portal does: every session ends, and connections close with 4004.
+func (s *Server) ResetToken(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.retoken(token, "the token was reset")
+}
+
 // Client reaches this server, over HTTP/1.1 and without keeping connections.
 func (s *Server) Client() *http.Client { return s.client }
 

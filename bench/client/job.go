@@ -26,6 +26,8 @@ type Job struct {
 	Variant     string        `json:"variant"` // what the client is to do, where it can do several things
 	Shards      int           `json:"shards"`
 	Events      int           `json:"events"`  // for each shard
+	Rate        float64       `json:"rate"`    // of events in a second, for a client that makes them itself; 0: as fast as it can
+	Seed        uint64        `json:"seed"`    // of the mix, for the same
 	Timeout     time.Duration `json:"timeout"` // for all of it
 	Window      time.Duration `json:"window"`  // how long an idle client is watched
 }

@@ -19,6 +19,7 @@ type Meter struct {
 	done    int
 	from    usage
 	to      usage
+	stopped bool // to is set
 	begun   chan struct{}
 	ended   chan struct{}
 	stamps  []int64 // when each event came, if that is asked for
@@ -60,8 +61,17 @@ func (m *Meter) Counted(events int64) {
 	m.end()
 }
 
+// Stop ends the measuring where what lanes count afterwards is only the proof.
+func (m *Meter) Stop() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.to, m.stopped = usageNow(), true
+}
+
 func (m *Meter) end() {
-	m.to = usageNow()
+	if !m.stopped {
+		m.to = usageNow()
+	}
 	close(m.ended)
 }
 

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	exitFailed = 1
-	exitUsage  = 2
+	exitFailed  = 1
+	exitUsage   = 2
+	exitRefused = 3 // of run, which a supervisor is not to start again
 )
 
 // failure is an error as the user sees it.
@@ -78,6 +79,21 @@ func explain(err error) error {
 	f := failed("%v", err)
 	if wrong, ok := errors.AsType[*chiru.ProtocolError](err); ok && wrong.During == "discovery" {
 		f.hint = apiHint
+	}
+	return f
+}
+
+// explainRun is explain, with a code of its own for what Discord refuses for good: it counts, and may block, an address that asks again.
+func explainRun(err error) error {
+	told := explain(err)
+	f, ok := told.(*failure)
+	if !ok {
+		return told
+	}
+	closed, final := errors.AsType[*chiru.CloseError](err)
+	refused, _ := errors.AsType[*chiru.UpgradeError](err)
+	if final && closed.Code.Final() || refused != nil && refused.Status == http.StatusUnauthorized {
+		f.code = exitRefused
 	}
 	return f
 }

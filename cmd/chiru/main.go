@@ -41,7 +41,7 @@ type program struct {
 	secret         string       // the token in use; see redact
 }
 
-// run returns the exit code: 0 done or told to stop, 1 failed, 2 wrong usage.
+// run returns the exit code: 0 done or told to stop, 1 failed, 2 wrong usage, 3 refused by Discord for good (run only).
 func (p *program) run(ctx context.Context, args []string) int {
 	p.secret = strings.TrimPrefix(strings.TrimSpace(p.env("DISCORD_TOKEN")), "Bot ")
 	root := p.root()

@@ -53,7 +53,7 @@ The token is read from DISCORD_TOKEN or --token-file. Each flag can be set by a 
 			if err := p.environment(cmd); err != nil {
 				return err
 			}
-			return explain(explainSetup(p.fleetRun(cmd.Context(), r)))
+			return explainRun(explainSetup(p.fleetRun(cmd.Context(), r)))
 		},
 	}
 	f := cmd.Flags()
@@ -150,7 +150,7 @@ func (p *program) runNode(ctx context.Context, fail context.CancelCauseFunc, r *
 	if err != nil {
 		return err
 	}
-	embedded, err := fleet.Embed(ctx, fleet.EmbeddedConfig{Folder: folder, Listen: r.listen, Users: r.users, HTTP: http, Logger: cfg.Logger})
+	embedded, err := fleet.Embed(ctx, fleet.EmbeddedConfig{Folder: folder, Name: cfg.Name, Listen: r.listen, Users: r.users, HTTP: http, Logger: cfg.Logger})
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": scriptStart, "signal": scriptSignal, "exits": scriptExits, "gapless": scriptGapless, "rude": scriptRude, "control": scriptControl, "ends": scriptEnds, "fetch": scriptFetch,
+			"start": scriptStart, "signal": scriptSignal, "exits": scriptExits, "gapless": scriptGapless, "rude": scriptRude, "control": scriptControl, "ends": scriptEnds, "fetch": scriptFetch, "becomes": scriptBecomes,
 		},
 	})
 }
@@ -215,6 +215,36 @@ func scriptFetch(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: fetch path status")
 	}
+	if got, text := ask(ts, args[0]); got != args[1] {
+		ts.Fatalf("%s: got status %s, want %s: %s", args[0], got, args[1], text)
+	}
+}
+
+// scriptBecomes is "becomes PATH STATUS LEAST MOST": fetch, again until it has the status, which must take that long from now.
+func scriptBecomes(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: becomes path status least most")
+	}
+	least, err := time.ParseDuration(args[2])
+	ts.Check(err)
+	most, err := time.ParseDuration(args[3])
+	ts.Check(err)
+	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		got, text := ask(ts, args[0])
+		took := time.Since(began)
+		switch {
+		case got == args[1] && took < least:
+			ts.Fatalf("%s: has status %s after %v, want it to take %v: %s", args[0], got, took, least, text)
+		case got == args[1]:
+			return
+		case took > most:
+			ts.Fatalf("%s: has status %s after %v, want %s: %s", args[0], got, took, args[1], text)
+		}
+	}
+}
+
+// ask leaves what the daemon answers over HTTP in the file fetched.
+func ask(ts *testscript.TestScript, path string) (status string, text []byte) {
 	var door struct {
 		HTTP string
 		URL  string `json:"nats_url"`
@@ -222,15 +252,13 @@ func scriptFetch(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(ts.Getenv("XDG_STATE_HOME")+"/chiru/daemon.json")), &door))
 	ts.Setenv("NATS", door.URL)
 	client := http.Client{Timeout: scriptWait}
-	resp, err := client.Get("http://" + door.HTTP + args[0])
+	resp, err := client.Get("http://" + door.HTTP + path)
 	ts.Check(err)
 	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
+	text, err = io.ReadAll(resp.Body)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs("fetched"), text, 0o600))
-	if got := strconv.Itoa(resp.StatusCode); got != args[1] {
-		ts.Fatalf("%s: got status %s, want %s: %s", args[0], got, args[1], text)
-	}
+	return strconv.Itoa(resp.StatusCode), text
 }
 
 // scriptControl is "control [BODY] PATH": it asks the control API, by POST if there is a body, and leaves the answer in

@@ -119,12 +119,18 @@ func TestUnitIsOneThatSystemdTakes(t *testing.T) {
 	if out, err = exec.Command(analyze, "security", "--offline=yes", "--threshold=30", path).CombinedOutput(); err != nil {
 		t.Errorf("systemd-analyze security: %v\n%s", err, out)
 	}
-	// Its flags are the command's.
-	var start string
+	// It is not started again where that is no use, and its flags are the command's.
+	var start, never string
 	for line := range strings.Lines(string(unit)) {
 		if after, ok := strings.CutPrefix(line, "ExecStart="); ok {
 			start = after
 		}
+		if after, ok := strings.CutPrefix(line, "RestartPreventExitStatus="); ok {
+			never = strings.TrimSpace(after)
+		}
+	}
+	if want := fmt.Sprint(exitUsage, exitRefused); never != want {
+		t.Errorf("it is not started again after %q, want %q", never, want)
 	}
 	words := strings.Fields(start)
 	cmd, rest, err := newCall().root().Find(words[1:])

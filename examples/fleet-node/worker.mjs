@@ -20,8 +20,9 @@ const nc = await connect({
   maxReconnectAttempts: -1,
 });
 const stream = `CHIRU_${FLEET}`;
-const manager = await jetstreamManager(nc);
-const js = jetstream(nc);
+// A worker needs no right to ask about the account, which both would do first.
+const manager = await jetstreamManager(nc, { checkAPI: false });
+const js = jetstream(nc, { checkAPI: false });
 
 // A newer chiru may store what this program would misread.
 const format = (await manager.streams.info(stream)).config.metadata?.["chiru-format"];
