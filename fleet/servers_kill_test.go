@@ -72,6 +72,12 @@ func TestKilledLeaderOfThreeServersLosesAndRepeatsNothing(t *testing.T) {
 		}
 	}
 
+	elected := make(chan *nats.Msg, 256)
+	hearing, err := nc.ChanSubscribe("$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.CHIRU_bot", elected)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = hearing.Unsubscribe() }()
 	r := read(t, s, nc)
 	var killed []killedAt
 	nodeKills := 0
@@ -113,14 +119,39 @@ func TestKilledLeaderOfThreeServersLosesAndRepeatsNothing(t *testing.T) {
 		t.Errorf("%d sessions, want the first %d", sums.Sessions, shards)
 	}
 	first, all := outages(t, nc, killed, shards)
+	led := elections(t, elected, killed)
 	figures(t, "Three nats-servers, three nodes, %d shards, replicas 3, leases of %v, %.0f events/s (seed %d). %d times the server that leads the "+
 		"stream is killed with -9, every %v, and back on its own data 3 to 6 s later; %d kills of nodes in between. %d events stored, each one that was issued, once and "+
-		"in order; %d claims, and after each no event of one before it; %d identifies, %d resumes. From each kill to the next event stored: %s. "+
-		"To the next of the shard that waits the longest: %s.",
-		shards, ttl, *natsRate, seed, len(killed), killLeaderEvery, nodeKills, r.got, claims, sums.Sessions, sums.Resumes, inSeconds(first), inSeconds(all))
+		"in order; %d claims, and after each no event of one before it; %d identifies, %d resumes. From each kill until NATS has another leader of the stream: %s. "+
+		"To the next event stored: %s. To the next of the shard that waits the longest: %s.",
+		shards, ttl, *natsRate, seed, len(killed), killLeaderEvery, nodeKills, r.got, claims, sums.Sessions, sums.Resumes, inSeconds(led), inSeconds(first), inSeconds(all))
 	for _, p := range nodes {
 		p.term()
 	}
+}
+
+// elections are, for each kill, when the servers told of another leader.
+func elections(t *testing.T, elected <-chan *nats.Msg, killed []killedAt) (after []time.Duration) {
+	t.Helper()
+	var at []time.Time
+	for len(elected) > 0 {
+		var told struct {
+			At time.Time `json:"timestamp"`
+		}
+		if err := json.Unmarshal((<-elected).Data, &told); err != nil {
+			t.Fatal(err)
+		}
+		at = append(at, told.At)
+	}
+	for _, k := range killed {
+		i := slices.IndexFunc(at, k.at.Before)
+		if i < 0 {
+			t.Errorf("no other leader after the kill of %s", k.name)
+			continue
+		}
+		after = append(after, at[i].Sub(k.at))
+	}
+	return after
 }
 
 // leader is the server that leads the stream, once there is one.
