@@ -18,10 +18,7 @@ import (
 	"github.com/chiru-go/chiru/gatewaytest"
 )
 
-var (
-	natsMinutes = flag.Float64("nats-minutes", 0.34, "for how long the leader of the NATS servers is killed every 20 s")
-	natsRate    = flag.Float64("nats-rate", 500, "events a second meanwhile")
-)
+var natsMinutes = flag.Float64("nats-minutes", 0.34, "for how long the leader of the NATS servers is killed every 20 s")
 
 const killLeaderEvery = 20 * time.Second
 
@@ -29,7 +26,7 @@ const killLeaderEvery = 20 * time.Second
 func TestKilledLeaderOfThreeServersLosesAndRepeatsNothing(t *testing.T) {
 	const shards, ttl = 12, 2 * time.Second
 	rng, seed := dice(t)
-	s := busy(t, *natsRate, shards)
+	s := busy(t, *rate, shards)
 	v := threeServers(t)
 	nodes := map[string]*process{}
 	run := func(name string) {
@@ -72,6 +69,12 @@ func TestKilledLeaderOfThreeServersLosesAndRepeatsNothing(t *testing.T) {
 		}
 	}
 
+	elected := make(chan *nats.Msg, 256)
+	hearing, err := nc.ChanSubscribe("$JS.EVENT.ADVISORY.STREAM.LEADER_ELECTED.CHIRU_bot", elected)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = hearing.Unsubscribe() }()
 	r := read(t, s, nc)
 	var killed []killedAt
 	nodeKills := 0
@@ -113,14 +116,39 @@ func TestKilledLeaderOfThreeServersLosesAndRepeatsNothing(t *testing.T) {
 		t.Errorf("%d sessions, want the first %d", sums.Sessions, shards)
 	}
 	first, all := outages(t, nc, killed, shards)
+	led := elections(t, elected, killed)
 	figures(t, "Three nats-servers, three nodes, %d shards, replicas 3, leases of %v, %.0f events/s (seed %d). %d times the server that leads the "+
 		"stream is killed with -9, every %v, and back on its own data 3 to 6 s later; %d kills of nodes in between. %d events stored, each one that was issued, once and "+
-		"in order; %d claims, and after each no event of one before it; %d identifies, %d resumes. From each kill to the next event stored: %s. "+
-		"To the next of the shard that waits the longest: %s.",
-		shards, ttl, *natsRate, seed, len(killed), killLeaderEvery, nodeKills, r.got, claims, sums.Sessions, sums.Resumes, inSeconds(first), inSeconds(all))
+		"in order; %d claims, and after each no event of one before it; %d identifies, %d resumes. From each kill until NATS has another leader of the stream: %s. "+
+		"To the next event stored: %s. To the next of the shard that waits the longest: %s.",
+		shards, ttl, *rate, seed, len(killed), killLeaderEvery, nodeKills, r.got, claims, sums.Sessions, sums.Resumes, inSeconds(led), inSeconds(first), inSeconds(all))
 	for _, p := range nodes {
 		p.term()
 	}
+}
+
+// elections are, for each kill, when the servers told of another leader.
+func elections(t *testing.T, elected <-chan *nats.Msg, killed []killedAt) (after []time.Duration) {
+	t.Helper()
+	var at []time.Time
+	for len(elected) > 0 {
+		var told struct {
+			At time.Time `json:"timestamp"`
+		}
+		if err := json.Unmarshal((<-elected).Data, &told); err != nil {
+			t.Fatal(err)
+		}
+		at = append(at, told.At)
+	}
+	for _, k := range killed {
+		i := slices.IndexFunc(at, k.at.Before)
+		if i < 0 {
+			t.Errorf("no other leader after the kill of %s", k.name)
+			continue
+		}
+		after = append(after, at[i].Sub(k.at))
+	}
+	return after
 }
 
 // leader is the server that leads the stream, once there is one.
