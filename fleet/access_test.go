@@ -261,6 +261,19 @@ func TestEmbeddedServerSpeaksTLS(t *testing.T) {
 	if _, err := nc.TLSConnectionState(); err != nil {
 		t.Errorf("by the door: %v", err)
 	}
+	// The door's password goes to no server but the door's.
+	other, _ := certify(t, "nats.example")
+	text, err := os.ReadFile(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := e.Door
+	elsewhere.Certificate = string(text)
+	if own, err = elsewhere.Options(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = enterBy(t, e, own...)
+	wantSetup(t, err, "TLS")
 	if _, err := enterBy(t, e, nats.UserInfo("worker", "w"), nats.RootCAs(authority)); err != nil {
 		t.Errorf("with the authority: %v", err)
 	}

@@ -92,10 +92,13 @@ func orLost(err error) error {
 // positionOf is where a shard's events go on: after the last one stored, or where the last claim was made if all have left the stream.
 func (f *fleet) positionOf(ctx context.Context, shard int, known *jetstream.RawStreamMsg) (position, error) {
 	last, at, err := f.ownLastOf(ctx, f.names.events(shard))
-	if err != nil || last != nil && (known == nil || known.Sequence < last.Sequence) || known == nil {
-		return at, err
+	switch {
+	case last == nil && err != nil:
+		return position{}, err
+	case known != nil && (last == nil || known.Sequence > last.Sequence):
+		return readPosition(known.Header, f.frame)
 	}
-	return readPosition(known.Header, f.frame)
+	return at, err
 }
 
 // ownLastOf is the newest message of a subject that a node has stored, and its position. Whoever may publish to the stream may have stored others behind

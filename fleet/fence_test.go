@@ -359,6 +359,33 @@ func TestOwnersBatchEndsThoughAStrangeClaimIsBehindItsOwn(t *testing.T) {
 	f.holds(t, ids("a", 1, 5)...)
 }
 
+func TestSessionOfAnotherFrameIsLeftOnceAndSaid(t *testing.T) {
+	f := bench(t)
+	s := f.begin(t)
+	s.take("a", 1, 3)
+	if err := s.end(t); err != nil {
+		t.Fatal(err)
+	}
+	f.frame = "of other intents"
+	for range 3 {
+		c, err := f.claimShard(t.Context(), 0, always)
+		if err != nil || c.at != (position{}) {
+			t.Errorf("it goes on from %+v, %v; want no session", c.at, err)
+		}
+	}
+	if n := f.counts[0].boundaries.Load(); n != 1 {
+		t.Errorf("%d boundaries, want 1", n)
+	}
+	next := f.begin(t)
+	next.take("b", 1, 2)
+	if err := next.end(t); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := f.claimShard(t.Context(), 0, always); err != nil || c.at != (position{"b", 2, ""}) {
+		t.Errorf("it goes on from %+v, %v; want b:2", c.at, err)
+	}
+}
+
 // meanwhile is a lease that holds, and something that happens when it is first asked for: after the checkpoint was read, and before the claim.
 func meanwhile(what func()) func(context.Context) (bool, error) {
 	asked := 0

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -80,6 +81,22 @@ func parseCount(text string) (int, error) {
 		return 0, errors.New("must be a number, 1 or more")
 	}
 	return n, nil
+}
+
+// parseSize reads how many bytes, with a unit of 1024 or without one.
+func parseSize(text string) (int64, error) {
+	number, unit := strings.TrimSpace(text), int64(1)
+	for i, name := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if before, ok := strings.CutSuffix(number, name); ok {
+			number, unit = strings.TrimSpace(before), 1<<(10*(i+1))
+			break
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n < 1 || n > math.MaxInt64/unit {
+		return 0, errors.New("a size is a number of bytes, or of KiB, MiB, GiB or TiB, as in 8GiB")
+	}
+	return n * unit, nil
 }
 
 func parseAPI(text string) (string, error) {

@@ -15,6 +15,9 @@ func (p *program) logger() *slog.Logger {
 		if a.Value.Kind() == slog.KindString || a.Value.Kind() == slog.KindAny {
 			return slog.String(a.Key, p.redact(fmt.Sprint(a.Value.Any())))
 		}
+		if a.Value.Kind() == slog.KindDuration { // in JSON it would be a number, of nanoseconds
+			return slog.String(a.Key, a.Value.Duration().String())
+		}
 		return a
 	}
 	if p.terminalErr {

@@ -71,9 +71,9 @@ The token is read from DISCORD_TOKEN or --token-file. Each flag can be set by a 
 	f.StringVar(&r.users, "nats-users", "", "`file` with the users, and the TLS, of the embedded NATS; needed where --nats-listen is not on loopback")
 	f.Var(&setting[string]{value: &r.http, parse: parseHTTP, kind: "ADDR|off", shown: defaultHTTP}, "http", "where /metrics, /healthz and /readyz are; port 0 is a free one, which daemon.json and the log tell")
 	f.DurationVar(&r.leaseTTL, "lease-ttl", 5*time.Second, "after how long a node that is gone is replaced, in whole seconds")
-	f.DurationVar(&r.maxAge, "max-age", 24*time.Hour, "how long the stream keeps an event")
-	f.Int64Var(&r.maxBytes, "max-bytes", 8<<30, "how much the stream keeps")
-	f.IntVar(&r.replicas, "replicas", 1, "of the stream, in a NATS cluster")
+	f.Var(&setting[time.Duration]{value: &r.maxAge, parse: time.ParseDuration, kind: "duration", shown: "24h"}, "max-age", "how long the stream keeps an event")
+	f.Var(&setting[int64]{value: &r.maxBytes, parse: parseSize, kind: "size", shown: "8GiB"}, "max-bytes", "how much the stream keeps: bytes, or KiB, MiB, GiB, TiB")
+	f.IntVar(&r.replicas, "replicas", 1, "`N` copies of the stream, in a NATS cluster")
 	return cmd
 }
 

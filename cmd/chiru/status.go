@@ -74,8 +74,11 @@ func (p *program) status(ctx context.Context, s *status) error {
 
 func (p *program) showStatus(ctx context.Context, s *status, nc *nats.Conn) error {
 	nodes, err := fleet.AskStatus(ctx, nc, s.nats.name, statusWait)
-	if err != nil {
+	if err != nil && !s.watch {
 		return err
+	}
+	if err == nil {
+		err = lacking(nodes)
 	}
 	var text strings.Builder
 	if s.watch && p.terminal && !s.json {
@@ -90,11 +93,14 @@ func (p *program) showStatus(ctx context.Context, s *status, nc *nats.Conn) erro
 		}
 	} else {
 		table(&text, nodes)
+		if s.watch && err != nil {
+			fmt.Fprintf(&text, "\n%s\n", clean(err.Error())) // at the end it is reported, which a watch has not
+		}
 	}
 	if _, err := io.WriteString(p.stdout, text.String()); err != nil {
 		return printError(err)
 	}
-	return lacking(nodes)
+	return err
 }
 
 // lacking says what a fleet has not.
@@ -119,7 +125,8 @@ func lacking(nodes []fleet.NodeStatus) error {
 
 // table is the nodes, and then their shards.
 func table(w io.Writer, nodes []fleet.NodeStatus) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var text strings.Builder
+	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NODE\tVERSION\tUP\tSHARDS\tIDENTIFIES LEFT\tHEALTH")
 	for _, n := range nodes {
 		health := clean(n.Health)
@@ -137,4 +144,7 @@ func table(w io.Writer, nodes []fleet.NodeStatus) {
 		}
 	}
 	_ = t.Flush()
+	for line := range strings.Lines(text.String()) {
+		_, _ = io.WriteString(w, strings.TrimRight(line, " \n")+"\n") // of an empty last cell its spaces stay
+	}
 }
