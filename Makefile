@@ -8,7 +8,7 @@ ifneq ($(shell command -v $(firstword $(shell go env CC)) 2>/dev/null),)
 RACE := -race
 endif
 
-.PHONY: check fmt vet staticcheck layering tidy test fleet fleet-node fleet-kill fleet-stop fleet-move fleet-identify fleet-workers fleet-nats fleet-partition sim sim-report interop fuzz bench bench-check bench-report mutants
+.PHONY: check fmt vet staticcheck layering tidy test fleet fleet-node fleet-kill fleet-stop fleet-move fleet-identify fleet-workers fleet-nats fleet-partition fleet-report sim sim-report interop fuzz bench bench-check bench-report mutants
 
 check: fmt vet staticcheck layering tidy test
 
@@ -62,25 +62,27 @@ sim-report:
 
 # The fleet's figures in full; each writes its section of fleet/REPORT.md. ARGS may hold -seed N.
 fleet-kill:
-	go test -count=1 -timeout 30m -run '^(TestKilledNode|TestNodeKilledFromItsStart)' ./fleet -v -kills 100 -early-kills 100 -report REPORT.md $(ARGS)
+	go test -count=1 -timeout 30m -run '^(TestKilledNode|TestNodeKilledFromItsStart)' ./fleet -v -kills 100 -early-kills 100 -rate 2000 -report REPORT.md $(ARGS)
 
 fleet-stop:
-	go test -count=1 -timeout 30m -run '^TestFrozenOwner' ./fleet -v -freezes 30 -report REPORT.md $(ARGS)
+	go test -count=1 -timeout 30m -run '^TestFrozenOwner' ./fleet -v -freezes 30 -rate 2000 -report REPORT.md $(ARGS)
 
 fleet-move:
-	go test -count=1 -timeout 30m -run '^TestShardsMove' ./fleet -v -moved-shards 48 -moved-rate 2000 -report REPORT.md $(ARGS)
+	go test -count=1 -timeout 30m -run '^TestShardsMove' ./fleet -v -moved-shards 48 -rate 2000 -report REPORT.md $(ARGS)
 
 fleet-identify:
 	go test -count=1 -timeout 30m -run '^TestProcessesThatRace' ./fleet -v -identifies 40 -report REPORT.md $(ARGS)
 
 fleet-workers:
-	go test -count=1 -timeout 30m -run '^TestEffects' ./fleet -v -worker-kills 100 -worker-rate 2000 -report REPORT.md $(ARGS)
+	go test -count=1 -timeout 30m -run '^TestEffects' ./fleet -v -worker-kills 100 -rate 2000 -report REPORT.md $(ARGS)
 
 fleet-nats:
-	go test -count=1 -timeout 30m -run '^TestKilledLeader' ./fleet -v -nats-minutes 5 -nats-rate 1000 -report REPORT.md $(ARGS)
+	go test -count=1 -timeout 30m -run '^TestKilledLeader' ./fleet -v -nats-minutes 5 -rate 1000 -report REPORT.md $(ARGS)
 
 fleet-partition:
-	go test -count=1 -timeout 30m -run '^TestNodeCutFrom' ./fleet -v -cuts 10 -cut-rate 1000 -report REPORT.md $(ARGS)
+	go test -count=1 -timeout 30m -run '^TestNodeCutFrom' ./fleet -v -cuts 10 -rate 1000 -report REPORT.md $(ARGS)
+
+fleet-report: fleet-kill fleet-stop fleet-workers fleet-move fleet-identify fleet-nats fleet-partition
 
 # Each target for FUZZTIME; a find is kept in testdata/fuzz and fails the tests from then on.
 fuzz:

@@ -16,10 +16,7 @@ import (
 	"github.com/chiru-go/chiru/gatewaytest"
 )
 
-var (
-	cuts    = flag.Int("cuts", 1, "how often a node is cut from NATS and from the gateway, for short and for long")
-	cutRate = flag.Float64("cut-rate", 300, "events a second meanwhile")
-)
+var cuts = flag.Int("cuts", 1, "how often a node is cut from NATS and from the gateway, for short and for long")
 
 // held are rules that a link makes a right client break: it lets what it has held back come late and all at once, ends connections before
 // their first heartbeat, and the simulator does not know that the resume host could not be reached.
@@ -54,7 +51,7 @@ func TestNodeCutFromNATSOrTheGatewayLosesAndRepeatsNothing(t *testing.T) {
 	const shards, ttl = 6, 2 * time.Second
 	rng, seed := dice(t)
 	s := discord(t, gatewaytest.Config{
-		Guilds: 4 * shards, Members: 3, Shards: shards, MaxConcurrency: shards, Rate: *cutRate, TrimOnHeartbeat: true, HeartbeatInterval: 2 * time.Second,
+		Guilds: 4 * shards, Members: 3, Shards: shards, MaxConcurrency: shards, Rate: *rate, TrimOnHeartbeat: true, HeartbeatInterval: 2 * time.Second,
 		Record: 1 << 20, ReplayEvents: 1 << 20,
 	}, held...)
 	e := embed(t, stateOf(t))
@@ -131,7 +128,7 @@ func TestNodeCutFromNATSOrTheGatewayLosesAndRepeatsNothing(t *testing.T) {
 		"from the gateway, for less than a lease and for more: %d times what is sent waits, %d times connections end. %d events stored, each one that was "+
 		"issued, once and in order; %d claims, and after each no event of one before it; %d identifies, %d resumes. Cut from NATS, its shards are live at the other after %v at most; "+
 		"they are where they were %v at most after it is back, and with the gateway back they are live after %v at most.",
-		shards, ttl, *cutRate, seed, len(rounds), by[linkStalled], by[linkCut], stored, claims, sums.Sessions, sums.Resumes, ms(moved), ms(back), ms(healed))
+		shards, ttl, *rate, seed, len(rounds), by[linkStalled], by[linkCut], stored, claims, sums.Sessions, sums.Resumes, ms(moved), ms(back), ms(healed))
 }
 
 func ms(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
@@ -140,9 +137,9 @@ func ms(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
 // was issued while it was away.
 func TestNodeCutFromTheGatewayForLongerThanItsReplaySaysWhatIsLost(t *testing.T) {
 	const shards = 2
-	keeps := int64(*cutRate) // of each session; two seconds of it
+	keeps := int64(*rate) // of each session; two seconds of it
 	s := discord(t, gatewaytest.Config{
-		Guilds: 4 * shards, Members: 3, Shards: shards, MaxConcurrency: shards, Rate: *cutRate, TrimOnHeartbeat: true, HeartbeatInterval: time.Second,
+		Guilds: 4 * shards, Members: 3, Shards: shards, MaxConcurrency: shards, Rate: *rate, TrimOnHeartbeat: true, HeartbeatInterval: time.Second,
 		Record: 1 << 20, ReplayEvents: int(keeps),
 	}, held...)
 	e := embed(t, stateOf(t))
@@ -238,6 +235,6 @@ func TestNodeCutFromTheGatewayForLongerThanItsReplaySaysWhatIsLost(t *testing.T)
 	}
 	figures(t, "A node with %d shards, %.0f events/s, is cut from the gateway until Discord has dropped what it would replay, %d events of a session: %d sessions are followed by a "+
 		"new one, each said in the log with the last number that is stored, and counted in session_boundaries. %d events stored, %d lost: those of the old sessions after that number.",
-		shards, *cutRate, keeps, ended, r.got, lost)
+		shards, *rate, keeps, ended, r.got, lost)
 	n.end()
 }

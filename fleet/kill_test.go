@@ -69,7 +69,7 @@ func whole(t *testing.T, s *gatewaytest.Server, nc *nats.Conn, shards int) (stor
 // The stream is the only thing that a node leaves behind when it is killed, with the embedded server in it.
 func TestKilledNodeIsFollowedByOneThatLosesAndRepeatsNothing(t *testing.T) {
 	rng, seed := dice(t)
-	s := busy(t, 2000, killedShards)
+	s := busy(t, *rate, killedShards)
 	cfg := nodeConfig{API: s.API(), Token: s.Token(), Folder: stateOf(t), Node: "embedded", LeaseTTL: 2 * time.Second}
 	p := launch(t, cfg)
 	nc := enter(t, cfg.Folder)
@@ -87,15 +87,15 @@ func TestKilledNodeIsFollowedByOneThatLosesAndRepeatsNothing(t *testing.T) {
 	if sums.Sessions != killedShards {
 		t.Errorf("%d sessions, want the first %d", sums.Sessions, killedShards)
 	}
-	figures(t, "%d kills of the node and of the NATS server in it, at 2,000 events/s over %d shards (seed %d): %d events stored, "+
-		"each one that was issued, once and in order; %d identifies, %d resumes.", *kills, killedShards, seed, stored, sums.Sessions, sums.Resumes)
+	figures(t, "%d kills of the node and of the NATS server in it, at %.0f events/s over %d shards (seed %d): %d events stored, "+
+		"each one that was issued, once and in order; %d identifies, %d resumes.", *kills, *rate, killedShards, seed, stored, sums.Sessions, sums.Resumes)
 	p.term()
 }
 
 // A session whose READY has not reached the stream is nobody's. No other one is given up.
 func TestNodeKilledFromItsStartGivesUpNoSessionThatIsStored(t *testing.T) {
 	rng, seed := dice(t)
-	s := slowReady(t, 2000, killedShards, 500*time.Millisecond) // so that the first kills fall between IDENTIFY and READY
+	s := slowReady(t, *rate, killedShards, 500*time.Millisecond) // so that the first kills fall between IDENTIFY and READY
 	cfg := nodeConfig{API: s.API(), Token: s.Token(), Folder: stateOf(t), Node: "embedded", LeaseTTL: 2 * time.Second}
 	p := launch(t, cfg)
 	for range *earlyKills {
@@ -114,8 +114,8 @@ func TestNodeKilledFromItsStartGivesUpNoSessionThatIsStored(t *testing.T) {
 			t.Errorf("shard %d has the sessions %v in the stream, want one", shard, sessions[shard])
 		}
 	}
-	figures(t, "%d kills from the start on, at 2,000 events/s over %d shards (seed %d): %d events stored, each one that was issued to the "+
+	figures(t, "%d kills from the start on, at %.0f events/s over %d shards (seed %d): %d events stored, each one that was issued to the "+
 		"sessions in the stream, once and in order; %d identifies: %d whose READY is stored, and %d whose READY never was.",
-		*earlyKills, killedShards, seed, stored, sums.Sessions, killedShards, sums.Sessions-killedShards)
+		*earlyKills, *rate, killedShards, seed, stored, sums.Sessions, killedShards, sums.Sessions-killedShards)
 	p.term()
 }

@@ -19,10 +19,7 @@ import (
 	"github.com/chiru-go/chiru/gatewaytest"
 )
 
-var (
-	movedShards = flag.Int("moved-shards", 12, "how many shards move between nodes")
-	movedRate   = flag.Float64("moved-rate", 500, "events a second meanwhile")
-)
+var movedShards = flag.Int("moved-shards", 12, "how many shards move between nodes")
 
 // owned waits until the shards that the nodes say they have are as wanted.
 func owned(t *testing.T, nc *nats.Conn, what string, done func(byNode map[string]int, live int) bool) {
@@ -55,7 +52,7 @@ func TestShardsMoveBetweenNodesByResumesAlone(t *testing.T) {
 	const ttl = 2 * time.Second
 	shards := *movedShards
 	s := discord(t, gatewaytest.Config{
-		Guilds: 2 * shards, Members: 3, Shards: shards, MaxConcurrency: shards, Rate: *movedRate, TrimOnHeartbeat: true, Record: 1 << 20, ReplayEvents: 1 << 16,
+		Guilds: 2 * shards, Members: 3, Shards: shards, MaxConcurrency: shards, Rate: *rate, TrimOnHeartbeat: true, Record: 1 << 20, ReplayEvents: 1 << 16,
 	})
 	e := embed(t, stateOf(t))
 	defer e.Close()
@@ -135,7 +132,7 @@ func TestShardsMoveBetweenNodesByResumesAlone(t *testing.T) {
 	figures(t, "Three nodes, %d shards, leases of %v, %.0f events/s. One killed: all its shards are others' after %v, and live after %v. One more: balanced after %v. "+
 		"Each of the three stopped and replaced: a node ends %v after SIGTERM at most, and all shards are live %v after that at most. %d events "+
 		"stored, each one that was issued, once and in order; %d claims, and after each no event of one before it; %d identifies, %d resumes.",
-		shards, ttl, *movedRate, again.Round(time.Millisecond), live.Round(time.Millisecond), balanced.Round(time.Millisecond),
+		shards, ttl, *rate, again.Round(time.Millisecond), live.Round(time.Millisecond), balanced.Round(time.Millisecond),
 		longest.Round(time.Millisecond), bare.Round(time.Millisecond), r.got, claims, sums.Sessions, sums.Resumes)
 	for _, p := range nodes {
 		p.term()

@@ -13,6 +13,7 @@ import (
 
 var (
 	seed   = flag.Uint64("seed", 0, "of what happens to nodes and servers; 0 takes a fresh one")
+	rate   = flag.Float64("rate", 300, "events a second meanwhile, of all shards")
 	report = flag.String("report", "", "the file in which a figure test puts its section anew")
 )
 

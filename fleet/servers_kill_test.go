@@ -18,10 +18,7 @@ import (
 	"github.com/chiru-go/chiru/gatewaytest"
 )
 
-var (
-	natsMinutes = flag.Float64("nats-minutes", 0.34, "for how long the leader of the NATS servers is killed every 20 s")
-	natsRate    = flag.Float64("nats-rate", 500, "events a second meanwhile")
-)
+var natsMinutes = flag.Float64("nats-minutes", 0.34, "for how long the leader of the NATS servers is killed every 20 s")
 
 const killLeaderEvery = 20 * time.Second
 
@@ -29,7 +26,7 @@ const killLeaderEvery = 20 * time.Second
 func TestKilledLeaderOfThreeServersLosesAndRepeatsNothing(t *testing.T) {
 	const shards, ttl = 12, 2 * time.Second
 	rng, seed := dice(t)
-	s := busy(t, *natsRate, shards)
+	s := busy(t, *rate, shards)
 	v := threeServers(t)
 	nodes := map[string]*process{}
 	run := func(name string) {
@@ -124,7 +121,7 @@ func TestKilledLeaderOfThreeServersLosesAndRepeatsNothing(t *testing.T) {
 		"stream is killed with -9, every %v, and back on its own data 3 to 6 s later; %d kills of nodes in between. %d events stored, each one that was issued, once and "+
 		"in order; %d claims, and after each no event of one before it; %d identifies, %d resumes. From each kill until NATS has another leader of the stream: %s. "+
 		"To the next event stored: %s. To the next of the shard that waits the longest: %s.",
-		shards, ttl, *natsRate, seed, len(killed), killLeaderEvery, nodeKills, r.got, claims, sums.Sessions, sums.Resumes, inSeconds(led), inSeconds(first), inSeconds(all))
+		shards, ttl, *rate, seed, len(killed), killLeaderEvery, nodeKills, r.got, claims, sums.Sessions, sums.Resumes, inSeconds(led), inSeconds(first), inSeconds(all))
 	for _, p := range nodes {
 		p.term()
 	}

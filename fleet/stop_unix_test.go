@@ -26,7 +26,7 @@ func (p *process) signal(s syscall.Signal) {
 func TestFrozenOwnerThatWakesLosesAndRepeatsNothing(t *testing.T) {
 	const shards = 8
 	rng, seed := dice(t)
-	s := busy(t, 1000, shards)
+	s := busy(t, *rate, shards)
 	e := embed(t, stateOf(t))
 	defer e.Close()
 	var nodes []*process
@@ -55,8 +55,8 @@ func TestFrozenOwnerThatWakesLosesAndRepeatsNothing(t *testing.T) {
 	if sums.Sessions != shards {
 		t.Errorf("%d sessions, want the first %d", sums.Sessions, shards)
 	}
-	figures(t, "%d times SIGSTOP of one of two nodes for 0.2 s to 6 s, leases of 2 s, at 1,000 events/s over %d shards (seed %d): %d events "+
-		"stored, each one that was issued, once and in order; %d identifies, %d resumes.", *freezes, shards, seed, stored, sums.Sessions, sums.Resumes)
+	figures(t, "%d times SIGSTOP of one of two nodes for 0.2 s to 6 s, leases of 2 s, at %.0f events/s over %d shards (seed %d): %d events "+
+		"stored, each one that was issued, once and in order; %d identifies, %d resumes.", *freezes, *rate, shards, seed, stored, sums.Sessions, sums.Resumes)
 	for _, p := range nodes {
 		p.term()
 	}

@@ -23,10 +23,7 @@ import (
 	"github.com/chiru-go/chiru/fleet"
 )
 
-var (
-	workerKills = flag.Int("worker-kills", 8, "how often a worker is killed, and a third as often the node")
-	workerRate  = flag.Float64("worker-rate", 500, "events a second for the workers that are killed")
-)
+var workerKills = flag.Int("worker-kills", 8, "how often a worker is killed, and a third as often the node")
 
 // workerEnv carries the configuration of a process that is a worker and nothing else, so that it can be killed.
 const workerEnv = "CHIRU_TEST_WORKER"
@@ -132,7 +129,7 @@ func away(e *fleet.Embedded) string {
 
 func TestEffectsOfKilledWorkersAreAppliedOnceByTheEventsID(t *testing.T) {
 	rng, seed := dice(t)
-	s := busy(t, *workerRate, killedShards)
+	s := busy(t, *rate, killedShards)
 	e := embed(t, stateOf(t))
 	defer e.Close()
 	nodes := nodeConfig{API: s.API(), Token: s.Token(), NATS: away(e), Node: "node", LeaseTTL: 2 * time.Second}
@@ -202,7 +199,7 @@ func TestEffectsOfKilledWorkersAreAppliedOnceByTheEventsID(t *testing.T) {
 	}
 	figures(t, "%d kills of one of 3 workers and %d of the node, at %.0f events/s over %d shards (seed %d): %d events stored, each with one effect; "+
 		"%d came again to a worker after one that was killed with them in hand.",
-		*workerKills, *workerKills/3, *workerRate, killedShards, seed, len(ids), tries-len(ids))
+		*workerKills, *workerKills/3, *rate, killedShards, seed, len(ids), tries-len(ids))
 }
 
 // An event that kills each worker that gets it ends as a dead letter. Those beside it, which the killed workers had fetched with it, do not.
