@@ -8,7 +8,7 @@ ifneq ($(shell command -v $(firstword $(shell go env CC)) 2>/dev/null),)
 RACE := -race
 endif
 
-.PHONY: check fmt vet staticcheck layering tidy test fleet fleet-node fleet-kill fleet-stop fleet-move fleet-identify fleet-workers sim sim-report interop fuzz bench bench-check bench-report mutants
+.PHONY: check fmt vet staticcheck layering tidy test fleet fleet-node fleet-kill fleet-stop fleet-move fleet-identify fleet-workers fleet-soak sim sim-report interop fuzz bench bench-check bench-report mutants
 
 check: fmt vet staticcheck layering tidy test
 
@@ -73,6 +73,10 @@ fleet-identify:
 
 fleet-workers:
 	go test -count=1 -timeout 30m -run '^TestEffects' ./fleet -v -worker-kills 100 -worker-rate 2000 -report REPORT.md $(ARGS)
+
+# A node's memory over ten minutes, which writes bench/SOAK.md.
+fleet-soak:
+	cd bench && go run . -modes soak $(ARGS)
 
 # Each target for FUZZTIME; a find is kept in testdata/fuzz and fails the tests from then on.
 fuzz:
