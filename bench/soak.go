@@ -25,21 +25,25 @@ const soakMode = "soak"
 const (
 	soakShards = 8
 	soakRate   = 2000 // events a second, over all shards
-	soakEvery  = 30 * time.Second
+	// NATS keeps blocks of the file in memory for seconds, as the disk lets it: the least of several looks is what stays, and what leaks.
+	soakEvery = 30 * time.Second
+	soakLooks = 6
 	// A machine that stands still for a second ends the batches, and the shards go back to what the stream has. That is no loss.
 	soakReplay = 1 << 14
 	// The stream drops the oldest events for most of the soak, as it does for most of its life.
 	soakBytes = 128 << 20
 	// Until then the stream fills up, and so does NATS's memory of the ids of two minutes.
 	soakWarms = 3 * time.Minute
-	// What is measured is flat if the line that fits it best rises by no more, from its beginning to its end, of its mean.
+	soakLeast = 7 * time.Minute // two teeth, as said below
+	// NATS keeps the ids that it has forgotten until they are two thirds of its list (stream.purgeMsgIds): a saw with a tooth of three minutes at this
+	// rate. What is measured is flat if the lowest point of its second half is no higher above that of its first.
 	flatHeap, flatRSS = 0.05, 0.10
 )
 
 // soak runs a node for a time and writes what it held.
 func soak(ctx context.Context, lasts time.Duration, out string, args []string) error {
-	if lasts < soakWarms+4*soakEvery {
-		return fmt.Errorf("-soak is %v; it takes %v until the memory can be flat, and %v to see", lasts, soakWarms, 4*soakEvery)
+	if lasts < soakWarms+soakLeast {
+		return fmt.Errorf("-soak is %v; it takes %v until the memory can be flat, and %v to see", lasts, soakWarms, soakLeast)
 	}
 	if err := goBuild(ctx, "./clients/soak", "soak", false); err != nil {
 		return err
@@ -51,7 +55,7 @@ func soak(ctx context.Context, lasts time.Duration, out string, args []string) e
 	defer sim.Close()
 	before := load()
 	job, err := json.Marshal(client.SoakJob{
-		API: sim.API(), Token: sim.Token(), Compression: stream.Zlib, Shards: soakShards, MaxBytes: soakBytes, For: lasts, Every: soakEvery,
+		API: sim.API(), Token: sim.Token(), Compression: stream.Zlib, Shards: soakShards, MaxBytes: soakBytes, For: lasts, Every: soakEvery, Looks: soakLooks,
 	})
 	if err != nil {
 		return err
@@ -101,7 +105,7 @@ func judge(list []client.SoakSample) (measured []client.SoakSample, heap, reside
 			measured = append(measured, s)
 		}
 	}
-	if len(measured) < 4 {
+	if len(measured) < int(soakLeast/soakEvery) {
 		return measured, math.NaN(), math.NaN(), fmt.Errorf("%d samples are too few", len(measured))
 	}
 	first, last := measured[0], measured[len(measured)-1]
@@ -123,21 +127,17 @@ func judge(list []client.SoakSample) (measured []client.SoakSample, heap, reside
 	return measured, heap, resident, errors.Join(faults...)
 }
 
-// rise is what the line of the least squares gains from the first sample to the last, of the mean.
+// rise is what the least of the second half has more than the least of the first, of that.
 func rise(list []client.SoakSample, of func(client.SoakSample) float64) float64 {
-	n := float64(len(list))
-	var meanX, meanY float64
-	for _, s := range list {
-		meanX += s.At.Seconds() / n
-		meanY += of(s) / n
+	least := func(half []client.SoakSample) float64 {
+		low := math.Inf(1)
+		for _, s := range half {
+			low = min(low, of(s))
+		}
+		return low
 	}
-	var xy, xx float64
-	for _, s := range list {
-		dx := s.At.Seconds() - meanX
-		xy += dx * (of(s) - meanY)
-		xx += dx * dx
-	}
-	return xy / xx * (list[len(list)-1].At - list[0].At).Seconds() / meanY
+	first, second := least(list[:len(list)/2]), least(list[len(list)/2:])
+	return second/first - 1
 }
 
 // soakPage is SOAK.md, and what does not hold.
@@ -156,15 +156,15 @@ func soakPage(list []client.SoakSample, before string, args []string) (string, e
 
 One process is the node with its NATS inside, as chiru run has it: %d shards, %d events a second over zlib-stream from a simulator in another process. The stream
 keeps %d MiB, so that the oldest events are dropped for most of the time; NATS remembers the ids of two minutes. The heap is what a collection leaves, the RSS
-what the process has of the machine at that moment.
+what the process has of the machine at that moment; each is the least of %d looks, %v apart, for what NATS has cached of its files comes and goes.
 
-From %v on (%d samples) the line that fits best rises, from its beginning to its end, by %.1f %% of the mean for the heap (%.0f %% at most), and by %.1f %% for the RSS
-(%.0f %% at most). Goroutines, the rate, the sessions and the stream are looked at too. %s A shard went back to what the stream has %d times: that is what a node does when the machine stands
+From %v on (%d samples) the lowest point of the second half is above that of the first by %.1f %% for the heap (%.0f %% at most), and by %.1f %% for the RSS
+(%.0f %% at most). In between NATS keeps the ids that it has forgotten until they are two thirds of its list. Goroutines, the rate, the sessions and the stream are looked at too. %s A shard went back to what the stream has %d times: that is what a node does when the machine stands
 still for a second.
 
 | after | heap MiB | RSS MiB | goroutines | stored | dropped | kept MiB |
 |--:|--:|--:|--:|--:|--:|--:|
-`, machine(), versions(), before, load(), time.Now().UTC().Format(time.DateOnly), strings.TrimSpace("go run . "+quoted(args)), soakShards, soakRate, soakBytes>>20,
+`, machine(), versions(), before, load(), time.Now().UTC().Format(time.DateOnly), strings.TrimSpace("go run . "+quoted(args)), soakShards, soakRate, soakBytes>>20, soakLooks, soakEvery/soakLooks,
 		soakWarms, len(measured), 100*heap, 100*flatHeap, 100*resident, 100*flatRSS, verdict, list[len(list)-1].Resumed)
 	for _, s := range list {
 		fmt.Fprintf(&b, "| %v | %.1f | %.1f | %d | %s | %s | %.1f |\n", s.At.Round(time.Second), mib(s.Heap), mib(s.RSS), s.Goroutines,

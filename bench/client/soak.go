@@ -14,13 +14,14 @@ type SoakJob struct {
 	MaxBytes    int64         `json:"max_bytes"` // of the stream
 	For         time.Duration `json:"for"`
 	Every       time.Duration `json:"every"` // between two samples
+	Looks       int           `json:"looks"` // at the memory, for each
 }
 
 // SoakSample is what a node holds at one moment. The client prints one a line.
 type SoakSample struct {
-	At         time.Duration `json:"at"` // since all shards were live
-	Heap       int64         `json:"heap"`
-	RSS        int64         `json:"rss"`
+	At         time.Duration `json:"at"`   // since all shards were live
+	Heap       int64         `json:"heap"` // the least of the looks
+	RSS        int64         `json:"rss"`  // the same
 	Goroutines int           `json:"goroutines"`
 	Stored     int64         `json:"stored"`     // events, by the node
 	Kept       uint64        `json:"kept"`       // messages that the stream has

@@ -78,7 +78,8 @@ func watch(ctx context.Context, job client.SoakJob, node *fleet.Node, js jetstre
 	look := time.NewTicker(100 * time.Millisecond)
 	defer look.Stop()
 	began, live := time.Now(), false
-	next := time.Duration(0)
+	next, looks := time.Duration(0), 0
+	var least client.SoakSample
 	for next <= job.For {
 		select {
 		case err := <-ended:
@@ -94,11 +95,21 @@ func watch(ctx context.Context, job client.SoakJob, node *fleet.Node, js jetstre
 			}
 			continue
 		}
-		if time.Since(began) < next {
+		if time.Since(began) < next-time.Duration(job.Looks-1-looks)*(job.Every/time.Duration(job.Looks)) {
 			continue
 		}
-		next += job.Every
-		s := client.SoakSample{At: time.Since(began)}
+		heap, resident, goroutines := client.Held()
+		if looks == 0 || heap < least.Heap {
+			least.Heap = heap
+		}
+		if looks == 0 || resident < least.RSS {
+			least.RSS = resident
+		}
+		if looks++; looks < job.Looks {
+			continue
+		}
+		s := client.SoakSample{At: time.Since(began), Heap: least.Heap, RSS: least.RSS, Goroutines: goroutines}
+		next, looks = next+job.Every, 0
 		stream, err := js.Stream(ctx, "CHIRU_bot")
 		if err != nil {
 			return err
@@ -110,7 +121,6 @@ func watch(ctx context.Context, job client.SoakJob, node *fleet.Node, js jetstre
 			s.Resumed += shard.Resumed
 			s.Boundaries += shard.Boundaries
 		}
-		s.Heap, s.RSS, s.Goroutines = client.Held()
 		if err := out.Encode(s); err != nil {
 			return err
 		}
