@@ -8,7 +8,7 @@ ifneq ($(shell command -v $(firstword $(shell go env CC)) 2>/dev/null),)
 RACE := -race
 endif
 
-.PHONY: check fmt vet staticcheck layering tidy test fleet fleet-node fleet-kill fleet-stop fleet-move fleet-identify fleet-workers fleet-nats fleet-partition fleet-report sim sim-report interop fuzz bench bench-check bench-report mutants
+.PHONY: check fmt vet staticcheck layering tidy test fleet fleet-node fleet-kill fleet-stop fleet-move fleet-identify fleet-workers fleet-nats fleet-partition fleet-report fleet-soak sim sim-report interop fuzz bench bench-check bench-report mutants
 
 check: fmt vet staticcheck layering tidy test
 
@@ -83,6 +83,10 @@ fleet-partition:
 	go test -count=1 -timeout 30m -run '^TestNodeCutFrom' ./fleet -v -cuts 10 -rate 1000 -report REPORT.md $(ARGS)
 
 fleet-report: fleet-kill fleet-stop fleet-workers fleet-move fleet-identify fleet-nats fleet-partition
+
+# A node's memory over ten minutes, which writes bench/SOAK.md.
+fleet-soak:
+	cd bench && go run . -modes soak $(ARGS)
 
 # Each target for FUZZTIME; a find is kept in testdata/fuzz and fails the tests from then on.
 fuzz:

@@ -112,8 +112,9 @@ func (r *results) goals() (list []goal) {
 		for _, c := range transport {
 			add(goal{what: "6: " + paceOf[mode] + ", into the stream, of raw and plain publish together, " + c, got: r.ofTheParts(mode, c), want: 1.3, most: true, format: times})
 		}
-		add(goal{what: "6: " + paceOf[mode] + ", CPU of an event into the stream, " + stream.Zlib, got: r.all(key{mode, chiruFleet, stream.Zlib, 1, false}, microseconds), want: 40, most: true, format: "%.1f µs"})
 	}
+	// Paced events cost as much as the machine takes to wake, which the table shows, and the ratio leaves out.
+	add(goal{what: "6: " + paceOf[fleetFlood] + ", CPU of an event into the stream, " + stream.Zlib, got: r.all(key{fleetFlood, chiruFleet, stream.Zlib, 1, false}, microseconds), want: 40, most: true, format: "%.1f µs"})
 	return list
 }
 

@@ -10,9 +10,14 @@
 // All of it takes a quiet machine about an hour. A slice in two minutes:
 //
 //	go run . -modes throughput -clients 'floor|chiru|arikawa' -compressions none,zlib-stream -procs all -rounds 3 -events 20000
+//
+// What a node of a fleet holds over ten minutes is a mode by itself, and writes SOAK.md:
+//
+//	go run . -modes soak
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -21,6 +26,7 @@ import (
 	"os/signal"
 	"regexp"
 	"strings"
+	"time"
 )
 
 func main() {
@@ -39,7 +45,8 @@ func run(args []string) error {
 	compressions := fs.String("compressions", "none,payload,zlib-stream,zstd-stream", "with which compressions")
 	procs := fs.String("procs", "all,one", "for throughput: all Ps, and GOMAXPROCS=1")
 	clients := fs.String("clients", ".", "which clients, by a regular expression")
-	out := fs.String("o", "RESULTS.md", "where the results go")
+	out := fs.String("o", "", "where the results go: RESULTS.md, or SOAK.md")
+	soaks := fs.Duration("soak", 10*time.Minute, "how long the mode soak lasts, which is one by itself")
 	fs.IntVar(&o.rounds, "rounds", 5, "how often; reconnect three times at most")
 	fs.IntVar(&o.idleRounds, "idle-rounds", 1, "how often idle shards are looked at")
 	fs.IntVar(&o.events, "events", 100_000, "events in a run of throughput")
@@ -52,6 +59,9 @@ func run(args []string) error {
 	fs.Uint64Var(&o.seed, "seed", 1, "of the mix")
 	if err := fs.Parse(args); err != nil {
 		return err
+	}
+	if *modes == soakMode {
+		return soak(ctx, *soaks, cmp.Or(*out, "SOAK.md"), args)
 	}
 	var err error
 	if o.clients, err = regexp.Compile(*clients); err != nil {
@@ -71,5 +81,5 @@ func run(args []string) error {
 	if err := b.runAll(ctx, o, all, r); err != nil {
 		return err
 	}
-	return os.WriteFile(*out, []byte(r.page()), 0o644)
+	return os.WriteFile(cmp.Or(*out, "RESULTS.md"), []byte(r.page()), 0o644)
 }

@@ -77,6 +77,7 @@ func versions() string {
 	for _, path := range []string{
 		"github.com/bwmarrin/discordgo", "github.com/disgoorg/disgo", "github.com/diamondburned/arikawa/v3",
 		"github.com/klauspost/compress", "github.com/coder/websocket", "github.com/segmentio/encoding",
+		"github.com/nats-io/nats-server/v2", "github.com/nats-io/nats.go",
 	} {
 		if out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}", path).Output(); err == nil {
 			short := strings.TrimPrefix(path, "github.com/")
