@@ -19,6 +19,10 @@ var (
 
 const killedShards = 8
 
+// paced are the rules that a node breaks by no fault of its own where heartbeats come each second: it is frozen, or the machine has others to run.
+// In fake time they are held to the last millisecond.
+var paced = []string{gatewaytest.RuleHeartbeatLate, gatewaytest.RuleHeartbeatBurst, gatewaytest.RuleHeartbeatJitter}
+
 // busy is a simulator that lives as fast as the figures ask for, and forgets what a heartbeat acknowledges.
 func busy(t *testing.T, rate float64, shards int) *gatewaytest.Server {
 	return slowReady(t, rate, shards, 0)
@@ -29,7 +33,7 @@ func slowReady(t *testing.T, rate float64, shards int, pause time.Duration) *gat
 	return discord(t, gatewaytest.Config{
 		Guilds: 4 * shards, Members: 3, Shards: shards, MaxConcurrency: shards, Rate: rate, TrimOnHeartbeat: true, HeartbeatInterval: time.Second,
 		Record: 1 << 20, ReplayEvents: 1 << 20, ReadyDelay: pause,
-	}, gatewaytest.RuleHeartbeatLate) // by an interval of a second, on a machine that has others to run
+	}, paced...)
 }
 
 // readies reads the stream until each shard has a READY in it.
