@@ -86,6 +86,10 @@ func (s *shard) run(ctx context.Context) error {
 			}
 		}
 		s.nextCommand(now)
+		if s.login != session.SendNothing && s.writing == nothing && !s.cfg.held() {
+			s.act(now, s.m.Failed(now, session.Failure{Kind: session.WriteFailed}), &received{what: lost, err: errNotHeld})
+			continue
+		}
 
 		var in <-chan *batch
 		var out chan<- []byte

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"strings"
 )
 
@@ -19,6 +20,22 @@ type SessionStore interface {
 	Load(ctx context.Context, key SessionKey) (Session, error)
 	// Save replaces the stored session. A Session without ID means that there is none any more.
 	Save(ctx context.Context, key SessionKey, s Session) error
+}
+
+// SessionLease is a SessionStore that knows whether a session may have become another process's. Run asks right before it writes an IDENTIFY or a
+// RESUME, and while Held says no it closes the connection instead, and tries again: a process that was frozen, and wakes, takes the session
+// from nobody. Held is called on the shard's goroutine: it must not block.
+type SessionLease interface {
+	SessionStore
+	Held(key SessionKey) bool
+}
+
+var errNotHeld = errors.New("the session may be another process's by now")
+
+// held says whether a session may begin, or go on, here.
+func (c *Config) held() bool {
+	lease, ok := c.Store.(SessionLease)
+	return !ok || lease.Held(c.sessionKey())
 }
 
 // SessionKey says whose session it is.

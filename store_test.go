@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,6 +72,67 @@ func sequences(bots ...*bot) []int64 {
 		}
 	}
 	return out
+}
+
+// rented is a store whose session may become another process's.
+type rented struct {
+	shelf
+	lost atomic.Bool
+	asks atomic.Int64
+}
+
+func (r *rented) Held(chiru.SessionKey) bool {
+	r.asks.Add(1)
+	return !r.lost.Load()
+}
+
+// A process that was frozen on its way to a RESUME, and has lost its lease meanwhile.
+func TestSessionThatMayBeAnotherProcesssIsNotResumedUntilTheStoreHoldsIt(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{Guilds: 3, Rate: 20, TrimOnHeartbeat: true})
+		store := new(rented)
+		b := launch(t, s, withStore(store), unbuffered)
+		wait(time.Minute)
+		store.lost.Store(true)
+		s.Conns()[0].Cut()
+		wait(10 * time.Second)
+		if n := len(sent(s, 6)); n != 0 {
+			t.Errorf("sent %d RESUMEs, want none", n)
+		}
+		if store.asks.Load() < 3 {
+			t.Errorf("the store was asked %d times, want again and again", store.asks.Load())
+		}
+		store.lost.Store(false)
+		wait(time.Minute)
+		b.mustBeLive()
+		b.stop()
+		if n, m := len(sent(s, 2)), len(sent(s, 6)); n != 1 || m != 1 {
+			t.Errorf("sent %d IDENTIFYs and %d RESUMEs, want one of each", n, m)
+		}
+		for i, seq := range sequences(b) {
+			if seq != int64(i+1) {
+				t.Fatalf("dispatch %d has sequence %d", i+1, seq)
+			}
+		}
+	})
+}
+
+// Nor is a new one begun, and the permit for it is not spent.
+func TestShardThatMayBeAnotherProcesssIsNotIdentified(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := serve(t, gatewaytest.Config{})
+		store := new(rented)
+		store.lost.Store(true)
+		b := launch(t, s, withStore(store))
+		wait(10 * time.Second)
+		if n := len(sent(s, 2)); n != 0 {
+			t.Errorf("sent %d IDENTIFYs, want none", n)
+		}
+		store.lost.Store(false)
+		wait(time.Minute)
+		b.mustBeLive()
+		b.stop()
+	})
 }
 
 func TestStoppedShardIsResumedByTheNextOneWithoutLossOrRepeat(t *testing.T) {

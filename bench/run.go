@@ -73,8 +73,12 @@ func (b *bench) runOne(ctx context.Context, o options, c runCase) (m measured, e
 		mode = client.Throughput
 	}
 	rate := map[string]float64{client.Latency: paceRate, fleetPaced: paceFleet}[c.mode]
+	made := max(o.events, o.paced)
+	if c.mode == fan {
+		made = max(made, o.fanEvents)
+	}
 	args := []string{"-dir", b.dir, "-mode", mode, "-compression", c.compression, "-seed", fmt.Sprint(o.seed),
-		"-made", fmt.Sprint(max(o.events, o.paced)), "-events", fmt.Sprint(c.events), "-shards", fmt.Sprint(c.shards),
+		"-made", fmt.Sprint(made), "-events", fmt.Sprint(c.events), "-shards", fmt.Sprint(c.shards),
 		"-rate", fmt.Sprint(rate)}
 	if c.mode == fan {
 		// Few shards get again and again what each of many gets once: the mix is the same for all.

@@ -74,21 +74,22 @@ func (b *budget) see(entry jetstream.KeyValueEntry) {
 	}
 }
 
-// await returns true when the day has one left above its floor, false once ctx has ended.
-func (b *budget) await(ctx context.Context) bool {
+// await returns how many the day has left above its floor, once there is one; 0 once ctx has ended.
+func (b *budget) await(ctx context.Context) (room int) {
 	told := false
 	pause := retryFirst
 	for ctx.Err() == nil {
-		until, err := b.look(ctx)
+		d, err := b.look(ctx)
+		until := d.closedUntil()
 		switch {
 		case ctx.Err() != nil:
-			return false
+			return 0
 		case err != nil:
 			b.log.Warn("identifies of the day not known", "error", err)
 			until = time.Now().Add(pause)
 			pause = min(2*pause, retryMost)
 		case until.IsZero():
-			return true
+			return d.Left - d.floor()
 		case !told:
 			told = true
 			b.log.Error("identifies of the day are spent, but for the floor", "until", until)
@@ -98,49 +99,45 @@ func (b *budget) await(ctx context.Context) bool {
 		case <-ctx.Done():
 		}
 	}
-	return false
+	return 0
 }
 
-// look says until when the day is closed, the zero time if it is not. It asks the API if nobody has for a while.
-func (b *budget) look(ctx context.Context) (time.Time, error) {
+// look is the day as it is now. It asks the API if nobody has for a while.
+func (b *budget) look(ctx context.Context) (day, error) {
 	select {
 	case b.asking <- struct{}{}:
 		defer func() { <-b.asking }()
 	case <-ctx.Done():
-		return time.Time{}, ctx.Err()
+		return day{}, ctx.Err()
 	}
 	d, _, err := b.read(ctx)
-	if err != nil {
-		return time.Time{}, err
-	}
-	now := time.Now()
-	if d.fresh(now) {
-		return d.closedUntil(), nil
+	if err != nil || d.fresh(time.Now()) {
+		return d, err
 	}
 	found, err := b.first, error(nil)
-	if d.Format != 0 || now.Sub(b.since) > answerLasts {
+	if d.Format != 0 || time.Since(b.since) > answerLasts {
 		found, err = b.ask(ctx)
 	}
 	if ctx.Err() != nil {
-		return time.Time{}, ctx.Err()
+		return day{}, ctx.Err()
 	}
 	if err != nil && d.Format != 0 {
 		b.log.Warn("identifies left not known; going by the last count", "error", err)
 	}
 	if err != nil && d.Format == 0 {
-		return time.Time{}, err
+		return day{}, err
 	}
-	var until time.Time
+	var next day
 	changing := b.change(ctx, func(d *day) bool {
 		if now := time.Now(); err == nil {
 			d.heard(now, found)
 		} else {
 			d.unheard(now)
 		}
-		until = d.closedUntil()
+		next = *d
 		return true
 	})
-	return until, changing
+	return next, changing
 }
 
 // spend takes one for a permit. It is false if there is none any more, or none that is known.

@@ -32,11 +32,11 @@ func TestNodesTogetherStopAtTheFloorOfTheDay(t *testing.T) {
 		})
 		all.Go(func() {
 			for i := range left {
-				until, err := b.look(t.Context())
+				d, err := b.look(t.Context())
 				if err != nil {
 					t.Error(err)
 				}
-				if !until.IsZero() {
+				if !d.closedUntil().IsZero() {
 					return
 				}
 				token := fmt.Sprintf("%d-%d", node, i)
@@ -77,7 +77,7 @@ func TestClosedDayOpensByItselfAtItsReset(t *testing.T) {
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), soon)
 	defer cancel()
-	if !b.await(ctx) {
+	if b.await(ctx) == 0 {
 		t.Fatal("it stays closed")
 	}
 	if took := time.Since(began); took < rest {
@@ -92,8 +92,8 @@ func TestNobodySpendsOfADayThatIsNotKnown(t *testing.T) {
 	f := bench(t)
 	down := errors.New("down")
 	b := f.counting(func() (chiru.Gateway, error) { return chiru.Gateway{}, down })
-	if until, err := b.look(t.Context()); !errors.Is(err, down) {
-		t.Errorf("got %v, %v", until, err)
+	if d, err := b.look(t.Context()); !errors.Is(err, down) {
+		t.Errorf("got %v, %v", d, err)
 	}
 	if ok, err := b.spend(t.Context(), "a"); ok || err != nil {
 		t.Errorf("got %v, %v", ok, err)
@@ -102,8 +102,8 @@ func TestNobodySpendsOfADayThatIsNotKnown(t *testing.T) {
 	b.ask = func(context.Context) (chiru.Gateway, error) {
 		return chiru.Gateway{Total: 100, Remaining: 7, ResetAfter: 24 * time.Hour}, nil
 	}
-	if until, err := b.look(t.Context()); !until.IsZero() || err != nil {
-		t.Errorf("got %v, %v", until, err)
+	if d, err := b.look(t.Context()); !d.closedUntil().IsZero() || err != nil {
+		t.Errorf("got %v, %v", d, err)
 	}
 	if ok, err := b.spend(t.Context(), "a"); !ok || err != nil {
 		t.Errorf("got %v, %v", ok, err)

@@ -16,8 +16,8 @@ import (
 // gate paces the new sessions of all nodes (docs /events/gateway#sharding-max-concurrency). Who waits stands in line; the first of a bucket, if the
 // day's budget has one left, takes the bucket's key, which is the right to send one IDENTIFY. It keeps the key for as long as it has not sent
 // it, and once it has, lets it end by a lifetime that begins then, so the pause counts from the socket. A node that dies with a key
-// costs the others its lifetime. One that is frozen for longer between the key and the socket may come too soon: nothing but Discord
-// is behind the socket to stop it, and its answer is an Invalid Session, after which the shard waits in line again.
+// costs the others its lifetime. One that was frozen in between for longer than a key lasts has lost its lease, and sends nothing
+// (checkpoints.Held).
 type gate struct {
 	leases  *leases // with the lifetime of a key whose IDENTIFY has not been sent
 	log     *slog.Logger
@@ -47,7 +47,7 @@ func bucketKey(bucket int) string { return "identify." + strconv.Itoa(bucket) }
 
 func newGate(f *fleet) *gate {
 	return &gate{
-		leases: &leases{f.js, f.kv, f.names, f.node, permitLasts}, log: f.log, buckets: f.buckets,
+		leases: &leases{f.js, f.kv, f.names, f.node, max(permitLasts, f.cfg.LeaseTTL)}, log: f.log, buckets: f.buckets,
 		line: newLine(f), budget: newBudget(f),
 		broken: func() time.Time { return f.cluster.Status().Budget.ClosedUntil }, freed: make(chan struct{}),
 	}
@@ -109,9 +109,21 @@ func (g *gate) turn(ctx context.Context, shard int) <-chan struct{} {
 			return
 		}
 		w := g.line.join(shard, false)
-		if g.line.await(ctx, w) && g.budget.await(ctx) {
-			g.line.call(w)
-			close(due)
+		for g.line.await(ctx, w) {
+			room := g.budget.await(ctx)
+			if room == 0 {
+				return
+			}
+			if g.line.before(w) < room {
+				g.line.call(w)
+				close(due)
+				return
+			}
+			// The day has less left than there are buckets: it is for those that came first.
+			select {
+			case <-time.After(permitAgain):
+			case <-ctx.Done():
+			}
 		}
 	})
 	return due
@@ -149,7 +161,7 @@ func (g *gate) Permit(ctx context.Context, shard int) <-chan chiru.Permit {
 
 // take returns the key of a shard's bucket, with one of the day's identifies for it; nil once ctx has ended.
 func (g *gate) take(ctx context.Context, w *waiter) *lease {
-	for g.line.await(ctx, w) && g.budget.await(ctx) {
+	for g.line.await(ctx, w) && g.budget.await(ctx) > 0 {
 		g.mu.Lock()
 		freed := g.freed
 		g.mu.Unlock()

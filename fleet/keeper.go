@@ -40,6 +40,7 @@ type ownership struct {
 // holding is a shard that this node has.
 type holding struct {
 	lease *lease
+	until *deadline // the lease's, for the owner
 	stop  context.CancelCauseFunc
 	going bool // its owner has been told to end
 }
@@ -162,6 +163,7 @@ func (k *keeper) prolong(ctx context.Context) {
 		k.node = nil
 	}
 	for shard, h := range k.held {
+		h.until.move(h.lease.deadline)
 		switch {
 		case slices.Contains(lost, h.lease):
 			k.end(shard, errLost)
@@ -262,9 +264,11 @@ func (k *keeper) shed() {
 func (k *keeper) begin(ctx context.Context, shard int, got *lease) {
 	// An owner outlives ctx until the keeper has told it to end.
 	owning, stop := context.WithCancelCause(context.WithoutCancel(ctx))
-	k.held[shard] = &holding{lease: got, stop: stop}
+	h := &holding{lease: got, until: new(deadline), stop: stop}
+	h.until.move(got.deadline)
+	k.held[shard] = h
 	key, token := got.key, got.Token
-	o := &owner{f: k.f, shard: shard, still: func(ctx context.Context) (bool, error) { return k.leases.holds(ctx, key, token) }}
+	o := &owner{f: k.f, shard: shard, until: h.until, still: func(ctx context.Context) (bool, error) { return k.leases.holds(ctx, key, token) }}
 	go func() {
 		o.own(owning)
 		k.ended <- shard

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -24,6 +25,13 @@ type lease struct {
 	revision uint64
 	deadline time.Time // until when it is ours by our own clock
 }
+
+// deadline is a lease's, for those who do not renew it. It counts on while the process is frozen.
+type deadline struct{ at atomic.Pointer[time.Time] }
+
+func (d *deadline) move(to time.Time) { d.at.Store(&to) }
+
+func (d *deadline) ahead() bool { return time.Now().Before(*d.at.Load()) }
 
 const shardKeys = "shard.*"
 

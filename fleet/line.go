@@ -159,6 +159,21 @@ func (l *line) await(ctx context.Context, w *waiter) bool {
 	return false
 }
 
+// before is how many of those that are first in their buckets came before a waiter.
+func (l *line) before(w *waiter) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range l.places {
+		if p == (place{w.shard, l.node}) {
+			break
+		}
+		if l.heads[p.Shard%l.buckets] == p {
+			n++
+		}
+	}
+	return n
+}
+
 // see takes note of a change of the bucket; nil is the end of what was there before.
 func (l *line) see(entry jetstream.KeyValueEntry) {
 	l.mu.Lock()

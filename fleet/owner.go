@@ -23,6 +23,7 @@ const (
 type owner struct {
 	f     *fleet
 	shard int
+	until *deadline // of the lease
 	still func(context.Context) (bool, error)
 }
 
@@ -63,7 +64,7 @@ func (o *owner) once(ctx context.Context) error {
 		return err
 	}
 	w := newWriter(o.f, o.shard, c)
-	o.f.checkpoints.set(o.shard, source{c.at, w.floor, w.in})
+	o.f.checkpoints.set(o.shard, source{c.at, w.floor, w.in, o.until})
 	o.f.log.Debug("shard claimed", "shard", o.shard, "epoch", c.epoch, "session", c.at.session, "sequence", c.at.sequence)
 	// What has been handed over is stored also when ctx ends; the writer goes on until in is closed.
 	writing, abort := context.WithCancel(context.WithoutCancel(ctx))

@@ -17,11 +17,12 @@ type checkpoints struct {
 	from map[int]source // by shard
 }
 
-// source is where a shard goes on from, up to where it is stored, and where its events go.
+// source is where a shard goes on from, up to where it is stored, where its events go, and until when it is this node's.
 type source struct {
 	at    position
 	floor *floor
 	in    chan<- chiru.IncomingEvent
+	until *deadline
 }
 
 var errNotOwned = errors.New("fleet: the shard is not this node's")
@@ -65,6 +66,13 @@ func (c *checkpoints) resumes(shard, of int) bool {
 	cfg.ShardID, cfg.ShardCount = shard, of
 	session, err := c.Load(context.Background(), cfg.SessionKey())
 	return err == nil && cfg.Resumes(session)
+}
+
+// Held implements chiru.SessionLease. The stream refuses what a frozen owner stores when it wakes; of Discord it could take the session away
+// from the next owner, by a RESUME from where that one was long ago.
+func (c *checkpoints) Held(key chiru.SessionKey) bool {
+	s, ok := c.of(key.ShardID)
+	return ok && s.until.ahead()
 }
 
 // Save implements chiru.SessionStore: it waits for the stream.
