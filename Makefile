@@ -52,7 +52,7 @@ fleet-node:
 	go test $(RACE) -count=1 -timeout 5m -v -run '^TestWorkerInNode' ./fleet
 
 # Nodes and NATS servers that are killed, and what the stream has then: a slice, which prints its seeds. KILLS=100 is a full run.
-KILLS ?= 8
+KILLS ?= 6
 fleet:
 	go test $(RACE) -count=1 -timeout 20m -v -run '^(TestKilled|TestNodeCutFrom|TestShardsMove|TestNodesShare|TestProcessesThatRace|TestNodesSpend|TestStoppedNode|TestFullDisk|TestWorkerReads|TestWorkerHasNo|TestWorkerInAn|TestWorkerWith|TestEffects|TestEventThatKills|TestLanesKeep)' ./fleet -kills $(KILLS)
 

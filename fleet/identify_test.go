@@ -15,7 +15,7 @@ import (
 	"github.com/chiru-go/chiru/gatewaytest"
 )
 
-var identifies = flag.Int("identifies", 10, "how many shards race for their IDENTIFY")
+var identifies = flag.Int("identifies", 8, "how many shards race for their IDENTIFY")
 
 // standing is a shard's place in the line, and a node's that waits for it.
 type standing struct {

@@ -13,8 +13,8 @@ import (
 )
 
 var (
-	kills      = flag.Int("kills", 8, "how often the node is killed once all shards have a session")
-	earlyKills = flag.Int("early-kills", 8, "how often the node is killed from its start on")
+	kills      = flag.Int("kills", 6, "how often the node is killed once all shards have a session")
+	earlyKills = flag.Int("early-kills", 6, "how often the node is killed from its start on")
 )
 
 const killedShards = 8

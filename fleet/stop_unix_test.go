@@ -12,7 +12,7 @@ import (
 	"github.com/chiru-go/chiru/gatewaytest"
 )
 
-var freezes = flag.Int("freezes", 4, "how often a node is frozen")
+var freezes = flag.Int("freezes", 3, "how often a node is frozen")
 
 // signal is SIGSTOP or SIGCONT.
 func (p *process) signal(s syscall.Signal) {

@@ -23,7 +23,7 @@ import (
 	"github.com/chiru-go/chiru/fleet"
 )
 
-var workerKills = flag.Int("worker-kills", 8, "how often a worker is killed, and a third as often the node")
+var workerKills = flag.Int("worker-kills", 6, "how often a worker is killed, and a third as often the node")
 
 // workerEnv carries the configuration of a process that is a worker and nothing else, so that it can be killed.
 const workerEnv = "CHIRU_TEST_WORKER"
