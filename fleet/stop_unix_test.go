@@ -38,6 +38,7 @@ func TestFrozenOwnerThatWakesLosesAndRepeatsNothing(t *testing.T) {
 		return by["a"] == shards/2 && by["b"] == shards/2 && live == shards
 	}
 	owned(t, e.Conn, "both nodes", balanced)
+	readies(t, s, e.Conn, shards) // a session whose READY is not stored is nobody's
 	for i := range *freezes {
 		one := nodes[rng.IntN(len(nodes))]
 		one.signal(syscall.SIGSTOP)
