@@ -121,11 +121,11 @@ func (b *budget) look(ctx context.Context) (day, error) {
 	if ctx.Err() != nil {
 		return day{}, ctx.Err()
 	}
-	if err != nil && d.Format != 0 {
+	if err != nil {
+		if d.Format == 0 {
+			return day{}, err
+		}
 		b.log.Warn("identifies left not known; going by the last count", "error", err)
-	}
-	if err != nil && d.Format == 0 {
-		return day{}, err
 	}
 	var next day
 	changing := b.change(ctx, func(d *day) bool {

@@ -229,7 +229,7 @@ func (g *gate) pause(ctx context.Context, held *lease) {
 			return
 		}
 	}
-	g.log.Warn("pause between identifies not shortened", "permit", held.key, "lasts", permitLasts)
+	g.log.Warn("pause between identifies not shortened", "permit", held.key, "lasts", g.leases.ttl)
 }
 
 func (g *gate) settle(ctx context.Context, token string, sent bool) {

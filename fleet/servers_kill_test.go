@@ -180,14 +180,7 @@ func (r *reader) follow(s *gatewaytest.Server, end time.Time) {
 	for {
 		select {
 		case event, ok := <-r.events:
-			if !ok {
-				r.t.Fatal("the reader has ended")
-			}
-			d := event.(*chiru.Dispatch)
-			if err := r.audit(s, d.Shard()).Got(d.SessionID, d.Sequence, d.Type, d.Body); err != nil {
-				r.t.Fatal(err)
-			}
-			r.got++
+			r.take(s, event, ok)
 		case <-late:
 			return
 		}

@@ -141,6 +141,20 @@ func (r *reader) audit(s *gatewaytest.Server, shard int) *gatewaytest.Audit {
 	return a
 }
 
+// take audits an event that has come: it must be the one that the simulator issued next.
+func (r *reader) take(s *gatewaytest.Server, event chiru.IncomingEvent, ok bool) *chiru.Dispatch {
+	r.t.Helper()
+	if !ok {
+		r.t.Fatal("the reader has ended")
+	}
+	d := event.(*chiru.Dispatch)
+	if err := r.audit(s, d.Shard()).Got(d.SessionID, d.Sequence, d.Type, d.Body); err != nil {
+		r.t.Fatal(err)
+	}
+	r.got++
+	return d
+}
+
 // until takes events, each of which must be the one that the simulator issued next, until done.
 func (r *reader) until(s *gatewaytest.Server, done func(*chiru.Dispatch) bool) {
 	r.t.Helper()
@@ -148,15 +162,7 @@ func (r *reader) until(s *gatewaytest.Server, done func(*chiru.Dispatch) bool) {
 	for {
 		select {
 		case event, ok := <-r.events:
-			if !ok {
-				r.t.Fatal("the reader has ended")
-			}
-			d := event.(*chiru.Dispatch)
-			if err := r.audit(s, d.Shard()).Got(d.SessionID, d.Sequence, d.Type, d.Body); err != nil {
-				r.t.Fatal(err)
-			}
-			r.got++
-			if done(d) {
+			if done(r.take(s, event, ok)) {
 				return
 			}
 		case <-late:

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -107,24 +106,7 @@ func runWorker(text string) error {
 
 func launchWorker(t *testing.T, c workerConfig) *process {
 	t.Helper()
-	text, err := json.Marshal(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{t: t, cmd: exec.Command(os.Args[0]), ended: make(chan error, 1)}
-	p.cmd.Env = append(os.Environ(), workerEnv+"="+string(text))
-	p.cmd.Stderr = os.Stderr
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { p.ended <- p.cmd.Wait() }()
-	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
-	return p
-}
-
-// away is the URL of an embedded server with the password in it.
-func away(e *fleet.Embedded) string {
-	return fmt.Sprintf("nats://%s:%s@%s", e.Door.User, e.Door.Password, e.Door.URL[len("nats://"):])
+	return launchAs(t, workerEnv, c)
 }
 
 func TestEffectsOfKilledWorkersAreAppliedOnceByTheEventsID(t *testing.T) {
@@ -132,10 +114,10 @@ func TestEffectsOfKilledWorkersAreAppliedOnceByTheEventsID(t *testing.T) {
 	s := busy(t, *rate, killedShards)
 	e := embed(t, stateOf(t))
 	defer e.Close()
-	nodes := nodeConfig{API: s.API(), Token: s.Token(), NATS: away(e), Node: "node", LeaseTTL: 2 * time.Second}
+	nodes := nodeConfig{API: s.API(), Token: s.Token(), NATS: addressOf(e.Door), Node: "node", LeaseTTL: 2 * time.Second}
 	node := launch(t, nodes)
 	folder := t.TempDir()
-	cfg := workerConfig{NATS: away(e), Durable: "w", AckWait: 2 * time.Second, Deliveries: 1000, Effects: filepath.Join(folder, "effects"), Tries: filepath.Join(folder, "tries")}
+	cfg := workerConfig{NATS: addressOf(e.Door), Durable: "w", AckWait: 2 * time.Second, Deliveries: 1000, Effects: filepath.Join(folder, "effects"), Tries: filepath.Join(folder, "tries")}
 	if err := os.Mkdir(cfg.Effects, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +189,7 @@ func TestEventThatKillsItsWorkersIsTheOnlyDeadLetter(t *testing.T) {
 	s, e := fleetOf(t, 1)
 	folder := t.TempDir()
 	cfg := workerConfig{
-		NATS: away(e), Durable: "w", Types: []string{"T", "FATAL"}, AckWait: time.Second, Deliveries: 3, Fatal: "FATAL",
+		NATS: addressOf(e.Door), Durable: "w", Types: []string{"T", "FATAL"}, AckWait: time.Second, Deliveries: 3, Fatal: "FATAL",
 		Effects: filepath.Join(folder, "effects"), Tries: filepath.Join(folder, "tries"),
 	}
 	if err := os.Mkdir(cfg.Effects, 0o700); err != nil {
