@@ -131,14 +131,18 @@ func (c *Conn) fetch() error {
 	return io.ErrNoProgress
 }
 
-// grow makes room: first for a gulp, then for twice as much, and at most for one message.
+// grow makes room: first for a gulp, then for twice as much, then for the largest that is kept, and at most for one message.
 func (c *Conn) grow() {
 	next := c.gulp
 	if next == nil {
 		next = gulps.Get().(*[]byte)
 	}
 	if c.to >= len(*next) {
-		larger := make([]byte, max(min(2*len(*next), c.most+extraRoom), c.to+extraRoom))
+		size := max(min(2*len(*next), c.most+extraRoom), c.to+extraRoom)
+		if c.to < keptMost {
+			size = min(size, keptMost)
+		}
+		larger := make([]byte, size)
 		next = &larger
 	}
 	copy(*next, c.buf[:c.to])

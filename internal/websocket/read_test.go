@@ -212,6 +212,23 @@ func TestBufferOver1MiBIsForItsMessageAlone(t *testing.T) {
 	}
 }
 
+func TestBufferOfAnySizeGrowsToTheLargestThatIsKeptBeforeItGrowsFurther(t *testing.T) {
+	for _, from := range []int{gulpSize, 100_000, keptMost - 1} {
+		c := newConn(&wire{}, 3*keptMost)
+		buf := make([]byte, from) // as a connection with another limit may have left one in the pool
+		c.gulp, c.buf = &buf, buf
+		var sizes []int
+		for len(c.buf) < 2*keptMost {
+			c.to = len(c.buf)
+			c.grow()
+			sizes = append(sizes, len(c.buf))
+		}
+		if !slices.Contains(sizes, keptMost) {
+			t.Errorf("a buffer of %d bytes grows to %d", from, sizes)
+		}
+	}
+}
+
 func TestBufferGrowsToNoMoreThanTheLargestMessageNeeds(t *testing.T) {
 	for _, most := range []int{100_000, 1 << 20, 3 << 20} {
 		c := newConn(&wire{has: serverFrame(serverFrame(nil, 1, make([]byte, most)), final, nil), next: whole}, most)
