@@ -100,9 +100,11 @@ fuzz:
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
 
-# The module that measures Chiru against its limits and its peers: that it works.
+# The module that measures Chiru against its limits and its peers: that it works, and a slice of what the fleet costs, with its seed.
 bench-check:
 	cd bench && go vet ./... && go test -count=1 ./...
+	cd bench && go run . -modes fleet -compressions zlib-stream -rounds 1 -events 30000 -seed $$(date +%s) -o /dev/stdout
+	cd bench && go run . -modes soak -soak 30s
 
 # All of it, which writes bench/RESULTS.md: an hour of a quiet machine. ARGS are flags of bench/main.go, for a slice.
 # Needs Node 20 or later, and what node-gyp needs, for one of the peers.
