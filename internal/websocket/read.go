@@ -111,6 +111,9 @@ func (c *Conn) fetch() error {
 	switch {
 	case c.to == 0 && !c.busy:
 		c.release()
+	case len(c.buf) > keptMost && c.kind == 0 && c.to < keptMost:
+		c.gulp = nil // let go of it: what follows has begun, and is not that long yet
+		c.grow()
 	case c.to == len(c.buf), c.busy && c.gulp == nil:
 		c.grow()
 	}

@@ -229,6 +229,33 @@ func TestBufferOfAnySizeGrowsToTheLargestThatIsKeptBeforeItGrowsFurther(t *testi
 	}
 }
 
+func TestBufferOver1MiBIsGivenBackThoughTheNextFrameHasBegun(t *testing.T) {
+	for _, begun := range []int{1, 5, 1000, gulpSize, keptMost - 2000} {
+		stream := serverFrame(nil, final|1, make([]byte, keptMost+1))
+		first := len(stream) + begun
+		stream = serverFrame(stream, final|1, bytes.Repeat([]byte("x"), begun+1000))
+		w := &wire{has: stream}
+		w.next = func() int {
+			if left := first - (len(stream) - len(w.has)); left > 0 {
+				return left
+			}
+			return 1000
+		}
+		c := newConn(w, 2*keptMost)
+		if _, data, err := c.Read(); err != nil || len(data) != keptMost+1 {
+			t.Fatal(len(data), err)
+		}
+		c.Waits = func() {
+			if len(c.buf) > keptMost {
+				t.Errorf("with %d bytes of the next frame, %d are held while the socket may be silent", begun, len(c.buf))
+			}
+		}
+		if _, data, err := c.Read(); err != nil || len(data) != begun+1000 || bytes.Count(data, []byte("x")) != len(data) {
+			t.Error(len(data), err)
+		}
+	}
+}
+
 func TestBufferGrowsToNoMoreThanTheLargestMessageNeeds(t *testing.T) {
 	for _, most := range []int{100_000, 1 << 20, 3 << 20} {
 		c := newConn(&wire{has: serverFrame(serverFrame(nil, 1, make([]byte, most)), final, nil), next: whole}, most)
