@@ -25,9 +25,9 @@ const DefaultURL = "wss://gateway.discord.gg"
 type Compression uint8
 
 const (
-	// CompressionZstdStream costs the least CPU and traffic, and about 0.8 MB of heap for a shard, half of it touched.
+	// CompressionZstdStream costs the least CPU and traffic, and about 0.7 MB of heap for a shard, half of it touched.
 	CompressionZstdStream Compression = iota
-	// CompressionZlibStream costs the least memory of the compressed ones, about 75 KB for a shard.
+	// CompressionZlibStream costs the least memory of the compressed ones, about 48 KB for a shard.
 	CompressionZlibStream
 	// CompressionNone costs the most traffic.
 	CompressionNone

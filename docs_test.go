@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -38,7 +39,7 @@ func tests(t *testing.T) map[string]bool {
 	return found
 }
 
-func TestDocsNameOnlyTestsThatExist(t *testing.T) {
+func TestDocsNameOnlyTestsThatExistAndAllThatFuzz(t *testing.T) {
 	existing := tests(t)
 	names := regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z]\w+`).FindAllString(read(t, "docs/design.md"), -1)
 	if len(names) < 100 {
@@ -47,6 +48,11 @@ func TestDocsNameOnlyTestsThatExist(t *testing.T) {
 	for _, name := range names {
 		if !existing[name] {
 			t.Errorf("docs/design.md names %s, which does not exist", name)
+		}
+	}
+	for name := range existing {
+		if strings.HasPrefix(name, "Fuzz") && !slices.Contains(names, name) {
+			t.Errorf("docs/design.md, What is fuzzed, does not name %s", name)
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/chiru-go/chiru/bench/stream"
 )
 
-// defaultWindow is an interval of heartbeats, so that every shard beats once, however its library begins.
-const defaultWindow = 42 * time.Second
+// idleWindow is an interval of heartbeats, so that every shard beats once, however its library begins.
+const idleWindow = 42 * time.Second
 
 const idleFew, idleMany = 200, 1000
 
@@ -35,7 +35,6 @@ type options struct {
 	idleEvents, idleRounds     int
 	fanEvents                  int
 	paced, resumes             int
-	window                     time.Duration
 	seed                       uint64
 }
 
@@ -143,7 +142,7 @@ func (o *options) sizes(c runCase, peer bool) (list []runCase) {
 	switch c.mode {
 	case client.Throughput:
 		c.events = o.events
-		if peer {
+		if peer && c.binary != node { // whose compiler needs as long to be warm as they all may run
 			c.events = min(o.events, o.peerEvents)
 		}
 		for _, procs := range o.procs {

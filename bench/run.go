@@ -94,13 +94,13 @@ func (b *bench) runOne(ctx context.Context, o options, c runCase) (m measured, e
 		Rate: rate, Seed: o.seed, Timeout: runTimeout,
 	}
 	if watched(c) {
-		job.Window = o.window
+		job.Window = idleWindow
 	}
 	argument, err := json.Marshal(job)
 	if err != nil {
 		return m, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, runTimeout+time.Minute+o.window)
+	ctx, cancel := context.WithTimeout(ctx, runTimeout+time.Minute+idleWindow)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(binaries, c.executable()), string(argument))
 	if c.binary == node {
