@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"github.com/chiru-go/chiru/sessions"
 )
@@ -30,6 +31,7 @@ type Door struct {
 const (
 	doorUser = "chiru"
 	doorFile = "daemon.json"
+	lockFile = "lock"
 	doorMost = 64 << 10
 )
 
@@ -97,14 +99,22 @@ func (d Door) write(folder string) error {
 
 func removeDoor(folder string) { _ = os.Remove(filepath.Join(folder, doorFile)) }
 
-// privateFolder makes the folder, or closes it to others.
+// privateFolder makes the folder, or closes it to others, unless they may have something else in it.
 func privateFolder(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return err
 	}
 	info, err := os.Stat(path)
-	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		err = os.Chmod(path, 0o700)
+	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
+		return err
 	}
-	return err
+	there, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	ours := func(e fs.DirEntry) bool { return e.Name() == lockFile }
+	if len(there) > 0 && !slices.ContainsFunc(there, ours) {
+		return &SetupError{path, fmt.Sprintf("others may enter it (%04o), and what is in it is not chiru's", info.Mode().Perm()), "name a folder for chiru alone, or close this one: chmod 700"}
+	}
+	return os.Chmod(path, 0o700)
 }

@@ -75,10 +75,14 @@ func Embed(ctx context.Context, cfg EmbeddedConfig) (_ *Embedded, err error) {
 	if err := checkName(cfg.Name); err != nil {
 		return nil, &chiru.ConfigError{Field: "Name", Reason: err.Error()}
 	}
-	if err := privateFolder(cfg.Folder); err != nil {
+	err = privateFolder(cfg.Folder)
+	if _, told := errors.AsType[*SetupError](err); told {
+		return nil, err
+	}
+	if err != nil {
 		return nil, &SetupError{cfg.Folder, err.Error(), diskHint(err, "the folder must be writable; XDG_STATE_HOME names another place for it")}
 	}
-	held, err := takeLock(filepath.Join(cfg.Folder, "lock"))
+	held, err := takeLock(filepath.Join(cfg.Folder, lockFile))
 	if err != nil && !errors.Is(err, errFolderTaken) {
 		return nil, &SetupError{cfg.Folder, err.Error(), diskHint(err, "the folder must be writable")}
 	}
@@ -124,7 +128,7 @@ func (e *Embedded) start(cfg EmbeddedConfig) error {
 	probe.Close()
 	s, err := server.NewServer(options)
 	if err != nil {
-		return &SetupError{"embedded nats", err.Error(), ""}
+		return &SetupError{"embedded nats", err.Error(), "see what --nats-users and --nats-listen say"}
 	}
 	e.server = s
 	s.SetLoggerV2(e.log, false, false, false)

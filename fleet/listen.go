@@ -6,8 +6,10 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 
@@ -29,10 +31,14 @@ func (c EmbeddedConfig) listen(o *server.Options, password string) (needed strin
 	}
 	if c.Users != "" {
 		if err := readUsers(c.Users, o); err != nil {
-			return "", &SetupError{c.Users, err.Error(), "it has an authorization block with users, and a tls block if wanted, as a configuration of nats-server has them"}
+			hint := "it has an authorization block with users, and a tls block if wanted, as a configuration of nats-server has them"
+			if _, ok := errors.AsType[*fs.PathError](err); ok {
+				hint = "name a file that can be read (--nats-users)"
+			}
+			return "", &SetupError{c.Users, err.Error(), hint}
 		}
 		if err := divide(c.Name, o); err != nil {
-			return "", &SetupError{c.Users, err.Error(), ""}
+			return "", &SetupError{c.Users, err.Error(), "docs/run.md says what a worker's user may be allowed"}
 		}
 	}
 	if c.Listen != "" && c.Users == "" {
@@ -66,6 +72,9 @@ func isLoopback(host string) bool {
 
 // readUsers takes users and TLS from a configuration file of nats-server's. What else it may say would not be done, and is refused.
 func readUsers(path string, into *server.Options) error {
+	if _, err := os.Stat(path); err != nil {
+		return err
+	}
 	said, err := conf.ParseFile(path)
 	if err != nil {
 		return err

@@ -169,7 +169,7 @@ func (f *fleet) ours(have jetstream.StreamConfig) error {
 	case format != strconv.Itoa(Format):
 		return &SetupError{what, fmt.Sprintf("it has format %s; this chiru knows %d", format, Format), "run the chiru that made it, or a newer one"}
 	case have.Metadata[metaBot] != f.bot:
-		return &SetupError{what, "it is another bot's", "give each bot's fleet its own name"}
+		return &SetupError{what, "it is another bot's", "give each bot's fleet its own name (--name); chiru run --sim is a bot too"}
 	}
 	return nil
 }

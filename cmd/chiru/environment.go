@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,7 +29,7 @@ func variable(flag string) string {
 // fromEnvironment are the commands whose flags have variables.
 var fromEnvironment = []string{"run", "status", "tail", "send"}
 
-// variables are a command's flags by variable. tail has them for what it does with a fleet, and send for where that is.
+// variables are a command's flags by variable. tail has none for the shards that it connects itself, and send none for where a command goes.
 func variables(cmd *cobra.Command) map[string]*pflag.Flag {
 	flags := map[string]*pflag.Flag{}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -50,7 +51,7 @@ func (p *program) environment(cmd *cobra.Command) error {
 			continue
 		}
 		if err := cmd.Flags().Set(flags[name].Name, text); err != nil {
-			return usage("%s: %v", name, errors.Unwrap(err))
+			return wrongVariable(name, flags[name], errors.Unwrap(err))
 		}
 	}
 	known := map[string]bool{}
@@ -62,12 +63,25 @@ func (p *program) environment(cmd *cobra.Command) error {
 		}
 	}
 	for _, one := range slices.Sorted(slices.Values(p.environ())) {
-		name, _, _ := strings.Cut(one, "=")
-		if strings.HasPrefix(name, ours) && !known[name] {
+		name, text, _ := strings.Cut(one, "=")
+		if strings.HasPrefix(name, ours) && text != "" && !known[name] {
 			f := usage("%s is no variable of chiru's", name)
 			f.hint = "chiru run --help lists the flags: each has a variable of its name, as CHIRU_SHARDS for --shards"
 			return f
 		}
 	}
 	return nil
+}
+
+func wrongVariable(name string, flag *pflag.Flag, err error) error {
+	reason := err.Error()
+	if _, ok := errors.AsType[*strconv.NumError](err); ok { // it names a function
+		reason = "must be a number"
+		if flag.Value.Type() == "bool" {
+			reason = "must be true or false"
+		}
+	}
+	f := usage("%s: %s", name, reason)
+	f.hint = "it stands in for --" + flag.Name + ": " + flag.Usage
+	return f
 }

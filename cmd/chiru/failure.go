@@ -74,12 +74,25 @@ func explain(err error) error {
 		return explainRefusal(refused)
 	}
 	if wrong, ok := errors.AsType[*chiru.ConfigError](err); ok {
-		return usage("%s: %s", wrong.Field, wrong.Reason)
+		return explainConfig(wrong)
 	}
 	f := failed("%v", err)
 	if wrong, ok := errors.AsType[*chiru.ProtocolError](err); ok && wrong.During == "discovery" {
 		f.hint = apiHint
 	}
+	return f
+}
+
+// flagsOf are the flags behind the fields of fleet's Config.
+var flagsOf = map[string]string{"Name": "name", "Node": "node", "LeaseTTL": "lease-ttl", "MaxAge": "max-age", "MaxBytes": "max-bytes", "Replicas": "replicas"}
+
+func explainConfig(wrong *chiru.ConfigError) error {
+	flag, ok := flagsOf[wrong.Field]
+	if !ok {
+		return usage("%s: %s", wrong.Field, wrong.Reason)
+	}
+	f := usage("--%s: %s", flag, wrong.Reason)
+	f.hint = "it is set by the flag, or by " + variable(flag)
 	return f
 }
 

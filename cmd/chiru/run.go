@@ -94,7 +94,7 @@ func (p *program) fleetRun(ctx context.Context, r *run) error {
 		defer sim.Close()
 		p.secret = sim.Token()
 		cfg.API, cfg.Shard.HTTPClient, cfg.Shard.Token = sim.API(), sim.Client(), sim.Token()
-		log.Info("this is a simulation inside the command; set DISCORD_TOKEN and leave --sim out to connect to Discord")
+		log.Info("this is a simulation inside the command; to connect to Discord set DISCORD_TOKEN, leave --sim out and take another --name")
 	} else {
 		token, err := p.token(r.tokenFile)
 		if err != nil {

@@ -86,9 +86,14 @@ const longestCommand = 64 << 10
 
 func (p *program) send(ctx context.Context, s *send, text string, stdin io.Reader) error {
 	if text == "-" {
-		all, err := io.ReadAll(io.LimitReader(stdin, longestCommand))
+		all, err := io.ReadAll(io.LimitReader(stdin, longestCommand+1))
 		if err != nil {
 			return failed("stdin: %v", err)
+		}
+		if len(all) > longestCommand {
+			f := usage("stdin has more than %d KiB", longestCommand>>10)
+			f.hint = "a payload has 4096 bytes at most"
+			return f
 		}
 		text = string(all)
 	}
@@ -143,7 +148,9 @@ func (s *send) receivers(event chiru.OutgoingEvent, shards int) ([]int, error) {
 		}
 		return all, nil
 	case s.to.shard >= shards:
-		return nil, usage("there is no shard %d: the bot has %s, 0 to %d", s.to.shard, count(int64(shards), "shard"), shards-1)
+		f := usage("there is no shard %d: the bot has %s, 0 to %d", s.to.shard, count(int64(shards), "shard"), shards-1)
+		f.hint = "--shard all is all of them"
+		return nil, f
 	case s.to.shard >= 0:
 		return []int{s.to.shard}, nil
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -50,13 +51,15 @@ sent one), "session", "received" and "body". A body that is not JSON is null, an
   chiru tail --json -n 100 | jq -r .type | sort | uniq -c`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			given := slices.DeleteFunc(slices.Clone(ofFleet), func(name string) bool { return !cmd.Flags().Changed(name) })
+			if err := p.environment(cmd); err != nil {
+				return err
+			}
 			if t.fleet {
 				return explain(explainSetup(p.tailFleet(cmd, t)))
 			}
-			for _, name := range ofFleet {
-				if cmd.Flags().Changed(name) {
-					return usage("--%s needs --fleet", name)
-				}
+			if len(given) > 0 { // a variable may be there for the other commands
+				return usage("--%s needs --fleet", given[0])
 			}
 			if t.shards != 0 && cmd.Flags().Changed("shard") {
 				return usage("--shard and --shards do not go together")

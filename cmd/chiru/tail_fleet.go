@@ -39,6 +39,9 @@ func parseBeginning(text string) (beginning, error) {
 			y, m, d := time.Now().Date()
 			at = time.Date(y, m, d, at.Hour(), at.Minute(), at.Second(), 0, time.Local)
 		}
+		if at.After(time.Now()) {
+			return beginning{}, fmt.Errorf("%s is yet to come", at.Format(time.DateTime))
+		}
 		return beginning{at: at}, nil
 	}
 	return beginning{}, errors.New("must be start, now, a time as 2026-01-31T15:04:05Z or 15:04, or how long ago, as 10m")
@@ -58,9 +61,6 @@ func (p *program) tailFleet(cmd *cobra.Command, t *tail) error {
 			f.hint = "chiru run connects the shards"
 			return f
 		}
-	}
-	if err := p.environment(cmd); err != nil {
-		return err
 	}
 	nc, err := t.nats.connect(p, nil)
 	if err != nil {

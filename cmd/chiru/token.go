@@ -21,21 +21,27 @@ func (p *program) token(file string) (string, error) {
 			if path, ok := errors.AsType[*fs.PathError](err); ok {
 				err = path.Err
 			}
-			return "", failed("%s: %v", from, err)
+			return "", noToken("%s: %v", from, err)
 		}
 		text = content
 	}
 	text = strings.TrimPrefix(strings.TrimSpace(text), "Bot ")
 	switch {
 	case text == "" && file != "":
-		return "", failed("%s: the file is empty", from)
+		return "", noToken("%s: the file is empty", from)
 	case len(text) > longestToken:
-		return "", failed("%s is no token: it is longer than %d bytes", from, longestToken)
+		return "", noToken("%s is no token: it is longer than %d bytes", from, longestToken)
 	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= unicode.MaxASCII }):
-		return "", failed("%s is no token: it has spaces, line ends or other characters that a token cannot have", from)
+		return "", noToken("%s is no token: it has spaces, line ends or other characters that a token cannot have", from)
 	}
 	p.secret = text
 	return text, nil
+}
+
+func noToken(format string, args ...any) error {
+	f := usage(format, args...)
+	f.hint = "DISCORD_TOKEN or the file of --token-file has the token as the app's Bot page shows it, and nothing else"
+	return f
 }
 
 func readStart(file string) (string, error) {
