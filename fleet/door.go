@@ -112,7 +112,7 @@ func privateFolder(path string) error {
 	if err != nil {
 		return err
 	}
-	ours := func(e fs.DirEntry) bool { return e.Name() == lockFile }
+	ours := func(e fs.DirEntry) bool { return e.Name() == lockFile || e.Name() == doorFile }
 	if len(there) > 0 && !slices.ContainsFunc(there, ours) {
 		return &SetupError{path, fmt.Sprintf("others may enter it (%04o), and what is in it is not chiru's", info.Mode().Perm()), "name a folder for chiru alone, or close this one: chmod 700"}
 	}
