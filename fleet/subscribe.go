@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -149,6 +150,9 @@ func (r *reading) stream(ctx context.Context) (jetstream.Stream, error) {
 	defer cancel()
 	what := "stream " + r.names.stream()
 	stream, err := ask(ctx, func(ctx context.Context) (jetstream.Stream, error) { return r.js.Stream(ctx, r.names.stream()) })
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, fmt.Errorf("no node of a fleet named %q has run here yet: %w", r.cfg.Name, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
