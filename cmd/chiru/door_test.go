@@ -120,7 +120,7 @@ func TestTailAndWatchFollowADaemonThatStartsAgain(t *testing.T) {
 	daemon.stop()
 	daemon.ends(t)
 	until(t, "the watch shows no shard", func() bool { return shown(t, watch) == 0 }, watch)
-	daemon = inBackground(t, env, run...)
+	inBackground(t, env, run...)
 	fresh.ends(t)
 	if got := len(fresh.printed()); got != 4 {
 		t.Errorf("tail --from now that had seen nothing prints %d READYs of the second start, want 4", got)
