@@ -2,7 +2,17 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -152,5 +162,65 @@ func TestTailAndWatchFollowADaemonThatStartsAgain(t *testing.T) {
 		if text := b.err.String(); strings.Count(text, "the daemon is away") != 1 || strings.Count(text, "the daemon is back") != 1 {
 			t.Errorf("want that the daemon is away, and that it is back; stderr:\n%s", text)
 		}
+	}
+}
+
+// usersWithTLS is a file for --nats-users with a certificate of its own.
+func usersWithTLS(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "daemon"}, DNSNames: []string{"daemon"}, IsCA: true,
+		BasicConstraintsValid: true, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	put := func(name, text string) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	shown := put("cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	hidden := put("key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})))
+	return put("users.conf", fmt.Sprintf("authorization { users: [ { user: a, password: b } ] }\ntls { cert_file: %q, key_file: %q }\n", shown, hidden))
+}
+
+func TestConnectionFollowsADoorWithAnotherCertificate(t *testing.T) {
+	folder := t.TempDir()
+	open := func() *fleet.Embedded {
+		t.Helper()
+		e, err := fleet.Embed(t.Context(), fleet.EmbeddedConfig{Folder: folder, Listen: "127.0.0.1:0", Users: usersWithTLS(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	e := open()
+	c := newCall()
+	nc, err := (&natsPlace{state: folder}).connect(&c.program, nil)
+	if err != nil {
+		e.Close()
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	e.Close()
+	until(t, "the connection is lost", func() bool { return !nc.IsConnected() })
+	e = open()
+	defer e.Close()
+	until(t, "the connection is back", nc.IsConnected)
+	if state, err := nc.TLSConnectionState(); err != nil || !state.HandshakeComplete {
+		t.Errorf("it has no TLS: %v", err)
 	}
 }
