@@ -119,7 +119,7 @@ type reading struct {
 	js      jetstream.JetStream
 	names   names
 	inbound chan<- chiru.IncomingEvent
-	after   uint64 // the stream's sequence of the last message seen, without a Durable
+	next    uint64 // the stream's sequence of the first message not seen, without a Durable; 0 if that is not known
 }
 
 // once reads until something fails.
@@ -168,10 +168,15 @@ func (r *reading) stream(ctx context.Context) (jetstream.Stream, error) {
 
 // log reads as from a log: nothing is acknowledged, and the server remembers nothing.
 func (r *reading) log(ctx context.Context, stream jetstream.Stream) error {
+	if r.next == 0 && r.cfg.FromNow {
+		// A consumer of what is new that is made again would begin when that is.
+		r.next = stream.CachedInfo().State.LastSeq + 1
+	}
 	policy, from := r.beginning()
-	ordered := jetstream.OrderedConsumerConfig{FilterSubjects: r.filters(r.cfg.Partitions), DeliverPolicy: policy, OptStartTime: from}
-	if r.after > 0 {
-		ordered.DeliverPolicy, ordered.OptStartTime, ordered.OptStartSeq = jetstream.DeliverByStartSequencePolicy, nil, r.after+1
+	// The client makes a lost consumer again, for as long as it takes and without a look at ctx; Run does.
+	ordered := jetstream.OrderedConsumerConfig{FilterSubjects: r.filters(r.cfg.Partitions), DeliverPolicy: policy, OptStartTime: from, MaxResetAttempts: 1}
+	if r.next > 0 {
+		ordered.DeliverPolicy, ordered.OptStartTime, ordered.OptStartSeq = jetstream.DeliverByStartSequencePolicy, nil, r.next
 	}
 	making, cancel := context.WithTimeout(ctx, claimWait)
 	consumer, err := stream.OrderedConsumer(making, ordered)
@@ -197,13 +202,13 @@ func (r *reading) log(ctx context.Context, stream jetstream.Stream) error {
 		if err != nil {
 			r.w.unreadable.Add(1)
 			r.cfg.Logger.Error("message passed over: it is no event", "subject", m.Subject(), "stream_sequence", meta.Sequence.Stream, "error", err)
-			r.after = meta.Sequence.Stream
+			r.next = meta.Sequence.Stream + 1
 			continue
 		}
 		select {
 		case r.inbound <- d:
 			r.w.handed.Add(1)
-			r.after = meta.Sequence.Stream
+			r.next = meta.Sequence.Stream + 1
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

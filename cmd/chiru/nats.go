@@ -58,11 +58,15 @@ func (n *natsPlace) folder(p *program) (string, error) {
 // natsWait is how long a command of a person's waits for NATS.
 const natsWait = 5 * time.Second
 
-// connect connects a command that reads: to what the flags name, or to the server that a chiru run of this user embeds.
+// connect connects a command that reads: to what the flags name, or to the server that a chiru run of this user embeds, which it follows when that
+// starts again. logger may be nil.
 func (n *natsPlace) connect(p *program, logger *slog.Logger) (*nats.Conn, error) {
 	where, options, err := n.reach(p)
 	if err != nil {
 		return nil, err
+	}
+	if n.url == "" && logger != nil {
+		options = append(options, tellOfDaemon(logger)...)
 	}
 	nc, err := fleet.Connect(where, logger, append(options, nats.RetryOnFailedConnect(false), nats.Timeout(natsWait))...)
 	if _, told := errors.AsType[*fleet.SetupError](err); told {
@@ -114,7 +118,7 @@ func (n *natsPlace) reach(p *program) (where string, options []nats.Option, err 
 	if err != nil {
 		return "", nil, err
 	}
-	own, err := door.Options()
+	own, err := (&follower{folder, door}).options()
 	return door.URL, append(own, options...), err
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -54,7 +55,11 @@ const (
 )
 
 func (p *program) status(ctx context.Context, s *status) error {
-	nc, err := s.nats.connect(p, nil)
+	var logger *slog.Logger
+	if s.watch {
+		logger = p.logger()
+	}
+	nc, err := s.nats.connect(p, logger)
 	if err != nil {
 		return err
 	}

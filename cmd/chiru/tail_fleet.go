@@ -62,12 +62,13 @@ func (p *program) tailFleet(cmd *cobra.Command, t *tail) error {
 			return f
 		}
 	}
-	nc, err := t.nats.connect(p, nil)
+	logger := p.logger()
+	nc, err := t.nats.connect(p, logger)
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
-	cfg := fleet.SubscribeConfig{Conn: nc, Name: t.nats.name, From: t.from.at, FromNow: t.from.now, Types: slices.Sorted(maps.Keys(t.types)), Logger: p.logger()}
+	cfg := fleet.SubscribeConfig{Conn: nc, Name: t.nats.name, From: t.from.at, FromNow: t.from.now, Types: slices.Sorted(maps.Keys(t.types)), Logger: logger}
 	w := &watch{p: p, lines: p.lines(t), types: t.types, number: int64(t.number)}
 	return w.follow(cmd.Context(), func(ctx context.Context, inbound chan<- chiru.IncomingEvent) error {
 		return fleet.Subscribe(ctx, cfg, inbound)
