@@ -111,7 +111,7 @@ func (f *fleet) status() NodeStatus {
 					one.Trouble += ": those of the day are spent, but for the floor"
 					st.Health = join(st.Health, fmt.Sprintf("shard %d: %s", id, one.Trouble))
 				}
-			} else if errors.Is(s.Err, cluster.ErrClosed) && all.At.Sub(s.DownSince) > cluster.HealthGrace {
+			} else if errors.Is(s.Err, cluster.ErrClosed) && !s.DownSince.IsZero() && all.At.Sub(s.DownSince) > cluster.HealthGrace {
 				st.Health = join(st.Health, fmt.Sprintf("shard %d: its events cannot be stored", id))
 			}
 		}

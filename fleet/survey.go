@@ -80,6 +80,6 @@ func (s *survey) lacking(now time.Time, grace time.Duration) string {
 	return what
 }
 
-// unclaimedMost is how long a shard may be nobody's. A shard is away meanwhile, so it is as long as that may last: a start, a drain and a
-// hand-over, which leaves a shard free for a moment, are over well before.
-const unclaimedMost = cluster.HealthGrace
+// unclaimedMost is how long a shard may be nobody's, and a node not registered: as long as a shard may be away, cluster.HealthGrace. A start, a
+// drain (drainWait) and a hand-over, which leaves a shard free for a moment, are over well before.
+const unclaimedMost = 30 * time.Second
