@@ -248,6 +248,26 @@ func TestNodeWhoseShardsNobodyCanHaveIsNotWell(t *testing.T) {
 	verdicts(t, node, within, func(health, ready string) bool { return health == "" && ready == "" })
 }
 
+// A node whose bucket does not answer can keep no shard, and does not hear what others have.
+func TestNodeThatCannotBeRegisteredIsNotReady(t *testing.T) {
+	s := discord(t, gatewaytest.Config{Guilds: 2, Shards: 2, MaxConcurrency: 2})
+	e := embed(t, stateOf(t))
+	defer e.Close()
+	node := start(t, configOf(t, s, e.Conn))
+	defer node.end()
+	verdicts(t, node, within, func(health, ready string) bool { return health == "" && ready == "" })
+	js, err := jetstream.New(e.Conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteStream(t.Context(), "KV_CHIRU_bot"); err != nil {
+		t.Fatal(err)
+	}
+	verdicts(t, node, 20*time.Second, func(health, ready string) bool {
+		return len(node.node.Status().Shards) == 0 && strings.HasPrefix(ready, "the node is not registered, so it can have no shard: lease node.test: ")
+	})
+}
+
 // verdicts asks a node how it is until that is as wanted.
 func verdicts(t *testing.T, node *running, most time.Duration, done func(health, ready string) bool) {
 	t.Helper()
