@@ -28,7 +28,9 @@ type keeper struct {
 	held   map[int]*holding
 	ended  chan int       // a shard whose owner has returned
 	giving sync.WaitGroup // leases that are being given back
-	owned  atomic.Value   // []int, for Status
+	out    time.Time      // since when the node is not registered; zero while it is
+	failed error          // why it is not, or why a free shard could not be claimed; nil if nothing failed at the last try
+	told   atomic.Pointer[survey]
 }
 
 // ownership is whose a shard is, and when that was last heard.
@@ -40,6 +42,7 @@ type ownership struct {
 // holding is a shard that this node has.
 type holding struct {
 	lease *lease
+	since time.Time
 	until *deadline // the lease's, for the owner
 	stop  context.CancelCauseFunc
 	going bool // its owner has been told to end
@@ -53,9 +56,11 @@ const (
 )
 
 func newKeeper(f *fleet, l *leases, shards int) *keeper {
-	return &keeper{
+	k := &keeper{
 		f: f, leases: l, shards: shards, nodes: map[string]time.Time{}, owners: map[int]ownership{}, held: map[int]*holding{}, ended: make(chan int),
 	}
+	k.tell(time.Now())
+	return k
 }
 
 // keep runs until ctx ends, and then gives up what the node has.
@@ -92,6 +97,7 @@ func (k *keeper) keep(ctx context.Context) {
 				k.claim(ctx)
 				k.shed()
 			}
+			k.tell(time.Now())
 		case shard := <-k.ended:
 			k.over(ctx, shard)
 		case <-ctx.Done():
@@ -116,9 +122,13 @@ func (k *keeper) see(entry jetstream.KeyValueEntry) {
 		if err != nil {
 			return
 		}
+		free := k.free(shard)
 		delete(k.owners, shard)
 		if held, err := readLease(entry.Value()); !gone && err == nil {
 			k.owners[shard] = ownership{held.Node, time.Now()}
+		}
+		if k.free(shard) != free {
+			k.tell(time.Now())
 		}
 	}
 }
@@ -140,6 +150,7 @@ func (k *keeper) renew(ctx context.Context) {
 		cancel()
 		if err != nil || node == nil {
 			k.f.log.Warn("node not registered", "node", k.leases.node, "error", err)
+			k.failed = err
 		} else {
 			k.node, k.nodes[k.leases.node] = node, time.Now()
 		}
@@ -180,11 +191,13 @@ func (k *keeper) claim(ctx context.Context) {
 	}
 	asking, cancel := context.WithTimeout(ctx, k.leases.ttl/3)
 	defer cancel()
+	k.failed = nil
 	for _, shard := range k.wanted() {
 		if len(k.held) >= k.share() {
 			return
 		}
 		got, err := k.leases.takeOver(asking, shardKey(shard))
+		k.failed = cmp.Or(k.failed, err)
 		if lasting(err) {
 			k.f.log.Error("shard not claimed", "shard", shard, "error", err)
 			continue // the others are not held up by one key
@@ -207,13 +220,19 @@ func (k *keeper) claim(ctx context.Context) {
 func (k *keeper) wanted() []int {
 	var free []int
 	for shard := range k.shards {
-		owner, taken := k.owners[shard]
-		if _, here := k.held[shard]; !here && (!taken || owner.node == k.leases.node) {
+		if k.free(shard) {
 			free = append(free, shard)
 		}
 	}
 	slices.SortFunc(free, func(a, b int) int { return cmp.Or(cmp.Compare(k.rank(a), k.rank(b)), cmp.Compare(a, b)) })
 	return free
+}
+
+// free says that no node has the shard, as far as this one has heard.
+func (k *keeper) free(shard int) bool {
+	owner, taken := k.owners[shard]
+	_, here := k.held[shard]
+	return !here && (!taken || owner.node == k.leases.node)
 }
 
 // share is how many shards a node is to have.
@@ -264,7 +283,7 @@ func (k *keeper) shed() {
 func (k *keeper) begin(ctx context.Context, shard int, got *lease) {
 	// An owner outlives ctx until the keeper has told it to end.
 	owning, stop := context.WithCancelCause(context.WithoutCancel(ctx))
-	h := &holding{lease: got, until: new(deadline), stop: stop}
+	h := &holding{lease: got, since: time.Now(), until: new(deadline), stop: stop}
 	h.until.move(got.deadline)
 	k.held[shard] = h
 	key, token := got.key, got.Token
@@ -273,7 +292,7 @@ func (k *keeper) begin(ctx context.Context, shard int, got *lease) {
 		o.own(owning)
 		k.ended <- shard
 	}()
-	k.show()
+	k.tell(time.Now())
 }
 
 func (k *keeper) end(shard int, why error) {
@@ -291,7 +310,7 @@ func (k *keeper) over(ctx context.Context, shard int) {
 	h := k.held[shard]
 	delete(k.held, shard)
 	h.stop(nil)
-	k.show()
+	k.tell(time.Now())
 	k.giveBack(ctx, h.lease)
 }
 
@@ -316,6 +335,8 @@ func (k *keeper) drain() {
 		k.giveBack(ctx, k.node) // the others' shares grow by it
 		k.node = nil
 	}
+	k.failed = errDrain
+	k.tell(time.Now())
 	for shard := range k.held {
 		k.end(shard, errDrain)
 	}
@@ -339,11 +360,4 @@ func (k *keeper) drain() {
 	if n > 0 {
 		k.f.log.Info("shards left", "shards", n, "took", time.Since(began).Round(time.Millisecond))
 	}
-}
-
-func (k *keeper) show() { k.owned.Store(slices.Sorted(maps.Keys(k.held))) }
-
-func (k *keeper) shardsNow() []int {
-	shards, _ := k.owned.Load().([]int)
-	return shards
 }

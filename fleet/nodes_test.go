@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,6 +48,35 @@ func owned(t *testing.T, nc *nats.Conn, what string, done func(byNode map[string
 	}
 }
 
+// well asks the nodes how they are until the function that it returns is called: each that answers must be well all the while.
+func well(t *testing.T, nc *nats.Conn) (enough func()) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	answers := 0
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			nodes, err := fleet.AskStatus(ctx, nc, "", 100*time.Millisecond)
+			if err != nil && ctx.Err() == nil {
+				t.Error(err)
+			}
+			for _, n := range nodes {
+				answers++
+				if n.Health != "" {
+					t.Errorf("node %s is not well: %s", n.Node, n.Health)
+				}
+			}
+		}
+	}()
+	return sync.OnceFunc(func() {
+		stop()
+		if <-ended; answers == 0 {
+			t.Error("no node has said how it is")
+		}
+	})
+}
+
 // A node is killed, one comes, and each is replaced by one that is new: the shards go where there is room, by RESUMEs alone.
 func TestShardsMoveBetweenNodesByResumesAlone(t *testing.T) {
 	const ttl = 2 * time.Second
@@ -81,6 +111,8 @@ func TestShardsMoveBetweenNodesByResumesAlone(t *testing.T) {
 		owned(t, e.Conn, what, func(by map[string]int, live int) bool { return shared(by) && had(by) == shards && live == shards })
 		return time.Since(began)
 	}
+	enough := well(t, e.Conn)
+	defer enough()
 	run("a")
 	run("b")
 	run("c")
@@ -124,6 +156,7 @@ func TestShardsMoveBetweenNodesByResumesAlone(t *testing.T) {
 		}
 		return last == shards
 	})
+	enough() // a start, a death, a hand-over and a drain are no bad health
 	claims := oneWriterEach(t, e.Conn)
 	sums := s.Sums()
 	if sums.Sessions != int64(shards) {

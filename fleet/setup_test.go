@@ -200,6 +200,88 @@ func TestShardWhoseLeaseCannotBeReadHoldsUpNoOther(t *testing.T) {
 	}
 }
 
+// Nobody takes a lease that another format has overwritten: no event comes then, though all processes and the connection to NATS are well.
+func TestNodeWhoseShardsNobodyCanHaveIsNotWell(t *testing.T) {
+	s := discord(t, gatewaytest.Config{Guilds: 2, Shards: 2, MaxConcurrency: 2})
+	e := embed(t, stateOf(t))
+	defer e.Close()
+	node := start(t, configOf(t, s, e.Conn))
+	defer node.end()
+	owned(t, e.Conn, "live", func(_ map[string]int, live int) bool { return live == 2 })
+	verdicts(t, node, within, func(health, ready string) bool { return health == "" && ready == "" })
+	js, err := jetstream.New(e.Conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kv, err := js.KeyValue(t.Context(), "CHIRU_bot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := time.Now()
+	for _, key := range []string{"shard.0", "shard.1"} {
+		if _, err := kv.Put(t.Context(), key, []byte(`{"format":2}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const want = "nobody has 2 of 2 shards: key shard.0: it is not of this chiru's format: format 2, want 1 (run the chiru that wrote it, or a newer one)"
+	verdicts(t, node, 20*time.Second, func(health, ready string) bool {
+		if health != "" {
+			t.Fatalf("bad health after %v: %s", time.Since(broken), health)
+		}
+		return ready == strings.ReplaceAll(want, "shard.0", "shard.1") || ready == want
+	})
+	if testing.Short() {
+		return // half a minute
+	}
+	verdicts(t, node, 45*time.Second, func(health, _ string) bool {
+		return health == strings.ReplaceAll(want, "shard.0", "shard.1") || health == want
+	})
+	if after := time.Since(broken); after < 30*time.Second {
+		t.Errorf("bad health after %v, want 30 s at least", after)
+	}
+	// With the keys gone the node has its shards again, and is well.
+	for _, key := range []string{"shard.0", "shard.1"} {
+		if err := kv.Delete(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	verdicts(t, node, within, func(health, ready string) bool { return health == "" && ready == "" })
+}
+
+// A node whose bucket does not answer can keep no shard, and does not hear what others have.
+func TestNodeThatCannotBeRegisteredIsNotReady(t *testing.T) {
+	s := discord(t, gatewaytest.Config{Guilds: 2, Shards: 2, MaxConcurrency: 2})
+	e := embed(t, stateOf(t))
+	defer e.Close()
+	node := start(t, configOf(t, s, e.Conn))
+	defer node.end()
+	verdicts(t, node, within, func(health, ready string) bool { return health == "" && ready == "" })
+	js, err := jetstream.New(e.Conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteStream(t.Context(), "KV_CHIRU_bot"); err != nil {
+		t.Fatal(err)
+	}
+	verdicts(t, node, 20*time.Second, func(health, ready string) bool {
+		return len(node.node.Status().Shards) == 0 && strings.HasPrefix(ready, "the node is not registered, so it can have no shard: lease node.test: ")
+	})
+}
+
+// verdicts asks a node how it is until that is as wanted.
+func verdicts(t *testing.T, node *running, most time.Duration, done func(health, ready string) bool) {
+	t.Helper()
+	for late := time.Now().Add(most); ; time.Sleep(10 * time.Millisecond) {
+		st := node.node.Status()
+		if done(st.Health, st.Ready) {
+			return
+		}
+		if time.Now().After(late) {
+			t.Fatalf("not so within %v: health %q, ready %q", most, st.Health, st.Ready)
+		}
+	}
+}
+
 func TestSettingsOfAnOlderChiruAreBroughtUpToDateAndSaid(t *testing.T) {
 	s := discord(t, gatewaytest.Config{})
 	e := embed(t, stateOf(t))

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,9 +30,10 @@ type NodeStatus struct {
 	Shards []ShardStatus `json:"shards"`
 	// Identifies are those of the day.
 	Identifies Identifies `json:"identifies"`
-	// Health is empty if the node's events come and are stored in time. A shard that reconnects, or moves, has a while for it.
+	// Health is empty if the node's events come and are stored in time, and the bot's shards are all some node's. A shard that reconnects, or
+	// moves, has a while for it.
 	Health string `json:"health"`
-	// Ready is empty if all shards that the node has deliver at this moment, or says what is lacking.
+	// Ready is empty if all shards that the node has deliver at this moment, and it knows of none that nobody has, or says what is lacking.
 	Ready string `json:"ready"`
 }
 
@@ -91,10 +93,12 @@ func (f *fleet) status() NodeStatus {
 	if d := f.gate.budget.latest.Load(); d != nil {
 		st.Identifies = Identifies{d.Left, d.Total, d.ResetAt}
 	}
+	seen := f.keeper.told.Load()
+	seen.date(all.Shards)
 	if err := all.Health(); err != nil {
 		st.Health = strings.TrimPrefix(err.Error(), "cluster: ")
 	}
-	for _, id := range f.keeper.shardsNow() {
+	for _, id := range slices.Sorted(maps.Keys(seen.held)) {
 		one := ShardStatus{Shard: id, Stored: chiru.NoSequence, Received: chiru.NoSequence}
 		if i := slices.IndexFunc(all.Shards, func(s cluster.ShardStatus) bool { return s.Shard == id }); i >= 0 {
 			s := all.Shards[i]
@@ -125,7 +129,7 @@ func (f *fleet) status() NodeStatus {
 		}
 		st.Shards = append(st.Shards, one)
 	}
-	st.judge(f.nc.IsConnected())
+	st.judge(f.nc.IsConnected(), seen)
 	return st
 }
 
@@ -133,7 +137,7 @@ func (f *fleet) status() NodeStatus {
 const storedInTime = 10 * time.Second
 
 // judge adds to what the cluster has found wrong: it knows nothing of the stream.
-func (st *NodeStatus) judge(connected bool) {
+func (st *NodeStatus) judge(connected bool, seen *survey) {
 	var away []string
 	for _, s := range st.Shards {
 		if s.Waiting > storedInTime.Seconds() {
@@ -146,7 +150,8 @@ func (st *NodeStatus) judge(connected bool) {
 	if !connected {
 		st.Health = join(st.Health, "nats is not connected")
 	}
-	st.Ready = st.Health
+	st.Ready = join(st.Health, seen.lacking(st.At, 0))
+	st.Health = join(st.Health, seen.lacking(st.At, unclaimedMost))
 	switch most := 5; {
 	case len(away) > most:
 		st.Ready = join(st.Ready, fmt.Sprintf("shards %s and %d more are not live", strings.Join(away[:most], ", "), len(away)-most))
@@ -158,8 +163,8 @@ func (st *NodeStatus) judge(connected bool) {
 }
 
 func join(known, more string) string {
-	if known == "" {
-		return more
+	if known == "" || more == "" {
+		return known + more
 	}
 	return known + "; " + more
 }
