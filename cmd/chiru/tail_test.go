@@ -186,11 +186,11 @@ func TestTokenFile(t *testing.T) {
 		code       int
 	}{
 		{"good", "", 0},
-		{"empty", "the file is empty", 1},
-		{"absent", "chiru: error: --token-file ", 1},
+		{"empty", "the file is empty", 2},
+		{"absent", "chiru: error: --token-file ", 2},
 		{"wrong", "does not accept the token (401)\nchiru: hint: copy the token anew", 1},
-		{"two", "is no token: it has spaces, line ends", 1},
-		{"long", "is no token: it is longer than 4096 bytes", 1},
+		{"two", "is no token: it has spaces, line ends", 2},
+		{"long", "is no token: it is longer than 4096 bytes", 2},
 	} {
 		c := newCall("DISCORD_TOKEN=canary.of.the.environment")
 		code := c.run(t.Context(), []string{"tail", "--json", "-n", "1", "--api", s.API(), "--token-file", filepath.Join(dir, test.file)})
