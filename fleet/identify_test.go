@@ -32,14 +32,7 @@ type queue struct {
 // watchLine follows the key until the test ends.
 func watchLine(t *testing.T, nc *nats.Conn) *queue {
 	t.Helper()
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kv, err := js.KeyValue(t.Context(), "CHIRU_bot")
-	if err != nil {
-		t.Fatal(err)
-	}
+	kv := bucketOf(t, nc)
 	watcher, err := kv.Watch(t.Context(), "line", jetstream.IncludeHistory())
 	if err != nil {
 		t.Fatal(err)

@@ -28,8 +28,7 @@ type keeper struct {
 	held   map[int]*holding
 	ended  chan int       // a shard whose owner has returned
 	giving sync.WaitGroup // leases that are being given back
-	out    time.Time      // since when the node is not registered; zero while it is
-	failed error          // why it is not, or why a free shard could not be claimed; nil if nothing failed at the last try
+	failed error          // why the node is not registered, or why a free shard could not be claimed; nil if nothing failed at the last try
 	told   atomic.Pointer[survey]
 }
 

@@ -232,15 +232,11 @@ func TestStoppedNodeLeavesNothingThatOthersWaitFor(t *testing.T) {
 	s := discord(t, gatewaytest.Config{Guilds: 8, Shards: shards, MaxConcurrency: 2, Rate: 200, IdentifySpacing: 5 * time.Second})
 	e := embed(t, stateOf(t))
 	defer e.Close()
-	js, err := jetstream.New(e.Conn)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var longest time.Duration
 	const stops = 12
 	for i := range stops {
 		p := launch(t, nodeConfig{API: s.API(), Token: s.Token(), NATS: addressOf(e.Door), Node: fmt.Sprintf("n%d", i), LeaseTTL: 30 * time.Second})
-		kv := bucketOf(t, js)
+		kv := bucketOf(t, e.Conn)
 		until(t, "the node's lease", func() bool { return len(keysOf(t, kv, "node.*")) > 0 })
 		time.Sleep(between(rng, 0, 700*time.Millisecond))
 		began := time.Now()
@@ -262,11 +258,15 @@ func TestStoppedNodeLeavesNothingThatOthersWaitFor(t *testing.T) {
 	t.Logf("%d stops, %v at most", stops, longest)
 }
 
-func bucketOf(t *testing.T, js jetstream.JetStream) jetstream.KeyValue {
+// bucketOf is the fleet's, once it is there.
+func bucketOf(t *testing.T, nc *nats.Conn) jetstream.KeyValue {
 	t.Helper()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var kv jetstream.KeyValue
 	until(t, "the bucket", func() bool {
-		var err error
 		kv, err = js.KeyValue(t.Context(), "CHIRU_bot")
 		return err == nil
 	})

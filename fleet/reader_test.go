@@ -10,8 +10,8 @@ import (
 	"github.com/chiru-go/chiru/fleet"
 )
 
-// linkedReader is a worker without a Durable whose way to NATS the test can cut, reading from now on.
-func linkedReader(t *testing.T, e *fleet.Embedded, log *kept) (*working, *link) {
+// cutReader is a worker without a Durable that has begun to read from now on, and whose way to NATS has been cut since.
+func cutReader(t *testing.T, e *fleet.Embedded, log *kept) (*working, *link) {
 	t.Helper()
 	way := newLink(t)
 	nc, err := fleet.Connect(e.Door.URL, log.logger(), nats.UserInfo(e.Door.User, e.Door.Password), nats.SetCustomDialer(way))
@@ -37,15 +37,15 @@ func linkedReader(t *testing.T, e *fleet.Embedded, log *kept) (*working, *link) 
 			t.Fatal("the worker has no consumer")
 		}
 	}
+	way.turn(linkCut)
+	log.has(t, "nats connection lost")
 	return w, way
 }
 
 func TestReaderFromNowThatHasSeenNothingGetsWhatIsStoredWhileItIsCutOff(t *testing.T) {
 	s, e := fleetOf(t, 1)
 	log := &kept{}
-	w, way := linkedReader(t, e, log)
-	way.turn(linkCut)
-	log.has(t, "nats connection lost")
+	w, way := cutReader(t, e, log)
 	number(s, "T", 0, 3)
 	all := work(t, fleet.SubscribeConfig{Conn: e.Conn, Types: []string{"T"}})
 	for range 3 {
@@ -66,9 +66,7 @@ func TestReaderFromNowThatHasSeenNothingGetsWhatIsStoredWhileItIsCutOff(t *testi
 func TestReaderWhoseStreamIsGoneSaysSoAndCanBeStopped(t *testing.T) {
 	_, e := fleetOf(t, 1)
 	log := &kept{}
-	w, way := linkedReader(t, e, log)
-	way.turn(linkCut)
-	log.has(t, "nats connection lost")
+	w, way := cutReader(t, e, log)
 	js, err := jetstream.New(e.Conn)
 	if err != nil {
 		t.Fatal(err)

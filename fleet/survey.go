@@ -19,25 +19,19 @@ type survey struct {
 }
 
 func (k *keeper) tell(now time.Time) {
-	before := k.told.Load()
+	before := or(k.told.Load(), new(survey))
 	s := &survey{shards: k.shards, held: make(map[int]time.Time, len(k.held)), free: map[int]time.Time{}, why: k.failed}
 	for shard, h := range k.held {
 		s.held[shard] = h.since
 	}
 	for shard := range k.shards {
 		if k.free(shard) {
-			s.free[shard] = now
-			if before != nil && !before.free[shard].IsZero() {
-				s.free[shard] = before.free[shard]
-			}
+			s.free[shard] = or(before.free[shard], now)
 		}
 	}
-	if k.node != nil {
-		k.out = time.Time{}
-	} else if k.out.IsZero() {
-		k.out = now
+	if k.node == nil {
+		s.out = or(before.out, now)
 	}
-	s.out = k.out
 	k.told.Store(s)
 }
 

@@ -51,15 +51,15 @@ sent one), "session", "received" and "body". A body that is not JSON is null, an
   chiru tail --json -n 100 | jq -r .type | sort | uniq -c`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			given := slices.DeleteFunc(slices.Clone(ofFleet), func(name string) bool { return !cmd.Flags().Changed(name) })
+			given := slices.IndexFunc(ofFleet, cmd.Flags().Changed)
 			if err := p.environment(cmd); err != nil {
 				return err
 			}
 			if t.fleet {
 				return explain(explainSetup(p.tailFleet(cmd, t)))
 			}
-			if len(given) > 0 { // a variable may be there for the other commands
-				return usage("--%s needs --fleet", given[0])
+			if given >= 0 { // a variable may be there for the other commands
+				return usage("--%s needs --fleet", ofFleet[given])
 			}
 			if t.shards != 0 && cmd.Flags().Changed("shard") {
 				return usage("--shard and --shards do not go together")

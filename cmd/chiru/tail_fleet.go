@@ -55,12 +55,10 @@ var ofShard = []string{"intents", "shard", "shards", "compress", "api", "token-f
 
 // tailFleet prints what the fleet's stream has, and connects no shard.
 func (p *program) tailFleet(cmd *cobra.Command, t *tail) error {
-	for _, name := range ofShard {
-		if cmd.Flags().Changed(name) {
-			f := usage("--%s and --fleet do not go together", name)
-			f.hint = "chiru run connects the shards"
-			return f
-		}
+	if i := slices.IndexFunc(ofShard, cmd.Flags().Changed); i >= 0 {
+		f := usage("--%s and --fleet do not go together", ofShard[i])
+		f.hint = "chiru run connects the shards"
+		return f
 	}
 	logger := p.logger()
 	nc, err := t.nats.connect(p, logger)
