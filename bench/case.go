@@ -176,13 +176,17 @@ func (o *options) sizes(c runCase, peer bool) (list []runCase) {
 	return list
 }
 
-// roundsOf is how often a mode is measured. Memory hardly differs from run to run, and takes long.
+const fanRounds = 3 // for each of the others
+
+// roundsOf is how often a mode is measured. Memory hardly differs from run to run, and takes long; what 64 shards cost differs the most.
 func (o *options) roundsOf(mode string) int {
 	switch mode {
 	case client.Idle:
 		return min(o.rounds, o.idleRounds)
 	case client.Reconnect:
 		return min(o.rounds, 3)
+	case fan:
+		return fanRounds * o.rounds
 	}
 	return o.rounds
 }

@@ -47,7 +47,7 @@ func run(args []string) error {
 	clients := fs.String("clients", ".", "which clients, by a regular expression")
 	out := fs.String("o", "", "where the results go: RESULTS.md, or SOAK.md")
 	soaks := fs.Duration("soak", 10*time.Minute, "how long the mode soak lasts, which is one by itself")
-	fs.IntVar(&o.rounds, "rounds", 5, "how often; reconnect three times at most")
+	fs.IntVar(&o.rounds, "rounds", 5, "how often; reconnect three times at most, fan three times as often")
 	fs.IntVar(&o.idleRounds, "idle-rounds", 1, "how often idle shards are looked at")
 	fs.IntVar(&o.events, "events", 100_000, "events in a run of throughput")
 	fs.IntVar(&o.fanEvents, "fan-events", 512_000, "events in a run of several shards: many enough that what 64 shards need at first counts for little")

@@ -18,11 +18,11 @@ func (r *results) page() string {
 
     %s
 
-%d rounds (idle: %d, reconnect: %d), interleaved. How it is done: [docs/performance.md](../docs/performance.md).
+%d rounds (fan: %d, idle: %d, reconnect: %d), interleaved. How it is done: [docs/performance.md](../docs/performance.md).
 A name that ends in "v2" is the same peer, built with GOEXPERIMENT=jsonv2.
 
 `, machine(), versions(), r.load[0], r.load[1], r.begun.UTC().Format("2006-01-02"), r.took.Round(1e9),
-		strings.TrimSpace("go run . "+quoted(r.args)), r.o.rounds, r.o.roundsOf(client.Idle), r.o.roundsOf(client.Reconnect))
+		strings.TrimSpace("go run . "+quoted(r.args)), r.o.rounds, r.o.roundsOf(fan), r.o.roundsOf(client.Idle), r.o.roundsOf(client.Reconnect))
 	b.WriteString(r.mustHold())
 	b.WriteString(r.throughput(false))
 	b.WriteString(r.throughput(true))

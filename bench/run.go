@@ -42,7 +42,7 @@ type measured struct {
 
 // runAll runs the cases in rounds. Every round begins with another case.
 func (b *bench) runAll(ctx context.Context, o options, cases []runCase, r *results) error {
-	for round := range o.rounds {
+	for round := range fanRounds * o.rounds {
 		for i := range cases {
 			c := cases[(i+round*7)%len(cases)]
 			if round >= o.roundsOf(c.mode) {
