@@ -165,8 +165,7 @@ func (g *gate) take(ctx context.Context, w *waiter) *lease {
 		g.mu.Lock()
 		freed := g.freed
 		g.mu.Unlock()
-		// As with a lease, a stop waits for the answer.
-		asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), askWait)
+		asking, cancel := answered(ctx, askWait)
 		held, err := g.leases.take(asking, bucketKey(w.shard%g.buckets))
 		if held != nil {
 			var spent bool

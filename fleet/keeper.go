@@ -144,7 +144,7 @@ func (k *keeper) forget(now time.Time) {
 func (k *keeper) renew(ctx context.Context) {
 	k.prolong(ctx)
 	if k.node == nil {
-		asking, cancel := k.asking(ctx)
+		asking, cancel := answered(ctx, k.leases.ttl/3)
 		node, err := k.leases.takeOver(asking, nodeKey(k.leases.node))
 		cancel()
 		if err != nil || node == nil {
@@ -154,11 +154,6 @@ func (k *keeper) renew(ctx context.Context) {
 			k.node, k.nodes[k.leases.node] = node, time.Now()
 		}
 	}
-}
-
-// asking is for a lease to be taken: what NATS has stored, and the node has not heard of, no stop gives back. So a stop waits for the answer.
-func (k *keeper) asking(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), k.leases.ttl/3)
 }
 
 // prolong renews all leases together, and lets go of those that are lost.
@@ -193,7 +188,7 @@ func (k *keeper) claim(ctx context.Context) {
 	if k.node == nil {
 		return
 	}
-	asking, cancel := k.asking(ctx)
+	asking, cancel := answered(ctx, k.leases.ttl/3)
 	defer cancel()
 	k.failed = nil
 	for _, shard := range k.wanted() {

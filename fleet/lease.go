@@ -47,7 +47,12 @@ type leases struct {
 	ttl   time.Duration
 }
 
-// take makes a key ours, or is nil if somebody has it.
+// answered is for a lease to be taken: what NATS has stored, and the node has not heard of, no stop gives back. So a stop waits for the answer.
+func answered(ctx context.Context, within time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), within)
+}
+
+// take makes a key ours, or is nil if somebody has it. Its context is answered's, as takeOver's.
 func (l *leases) take(ctx context.Context, key string) (*lease, error) {
 	asked := time.Now()
 	got, value, err := l.fresh(key)
